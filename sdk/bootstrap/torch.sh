@@ -70,7 +70,7 @@ check_folder() {
     fail "$dir holds LibTorch ${found%.}, but Mortise is built for ${version%.*}; install torch $version there, or unset MORTISE_TORCH_DIR to let bootstrap fetch it"
   grep -aqF 'torchCheckFailEPKcS2_jRKNSt7__cxx1112basic_string' "$dir/lib/libc10.so" ||
     fail "$dir is built with the old C++ ABI (_GLIBCXX_USE_CXX11_ABI=0); Mortise needs the C++11 ABI: take torch $version from pip or the 'cxx11-abi' LibTorch zip"
-  missing=$(ldd "$dir/lib/libtorch_cpu.so" 2>/dev/null | awk '/not found/ { printf "%s ", $1 }')
+  missing=$(ldd "$dir/lib/libtorch_cpu.so" 2>/dev/null | awk '/not found/ { printf "%s ", $1 }' || true)
   [[ -z $missing ]] ||
     fail "$dir/lib/libtorch_cpu.so needs ${missing}and does not find it; install the wheels nvidia-cuda-runtime and nvidia-cuda-cupti beside torch, or unset MORTISE_TORCH_DIR"
 }
@@ -88,16 +88,12 @@ provide() {
   mkdir "$work/tmp" "$work/wheels" "$work/tree"
   find_pip
   say "fetching LibTorch $version ($mib MiB)"
-  local name pinned sha256 bytes file
-  while read -r name pinned sha256 bytes file; do
-    fetch "$name" "$pinned" "$file"
-    check_wheel "$sha256" "$bytes" "$file"
-  done < <(lock_lines)
+  fetch
+  check_wheels
   say "$mib MiB fetched in $(took "$start"); unpacking"
   start=$SECONDS
   # shellcheck disable=SC2086
-  files=$("$python" "$here/unpack.py" $all "$work/tree" "$work"/wheels/*.whl) ||
-    fail "LibTorch was not unpacked, nothing was kept; the reason stands above"
+  files=$("$python" "$here/unpack.py" $all "$work/tree" "$work"/wheels/*.whl) || exit 1 # it has said why
   mv -T "$work/tree" "$tree"
   say "$files files unpacked and checked in $(took "$start"): $tree"
 }
@@ -115,56 +111,58 @@ find_pip() {
   fail "no python3 with pip was found; install python3-pip (it only fetches LibTorch)"
 }
 
-# Fetches one wheel with pip, without its dependencies, for the tags in its file name (this machine's Python does not matter).
-# Its temporary files stay in the work folder: /tmp may be small.
+# Fetches the wheels with pip, without their dependencies, for the tags in their file names (this machine's Python does
+# not matter).  pip's temporary files stay in the work folder: /tmp may be small.
 fetch() {
-  local name=$1 pinned=$2 file=$3 platform=${3##*-} log=$work/pip.log
-  platform=${platform%.whl}
-  TMPDIR=$work/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download --no-deps --only-binary=:all: --no-cache-dir --progress-bar off \
-    --python-version 3.11 --implementation cp --abi cp311 --platform "${platform%%.*}" \
-    --dest "$work/wheels" "$name==$pinned" >"$log" 2>&1 9>&- &
+  local log=$work/pip.log rc=0 wheels platforms
+  mapfile -t wheels < <(lock_lines | awk '{ print $1 "==" $2 }')
+  mapfile -t platforms < <(lock_lines | sed 's/.*-\([^-]*\)\.whl$/\1/; s/\..*//; s/^/--platform=/')
+  TMPDIR=$work/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download --no-deps --only-binary=:all: --no-cache-dir \
+    --progress-bar off --python-version 3.11 --implementation cp --abi cp311 "${platforms[@]}" \
+    --dest "$work/wheels" "${wheels[@]}" >"$log" 2>&1 9>&- &
   pip_pid=$!
   show_progress
-  local rc=0
   wait "$pip_pid" || rc=$?
-  pip_pid=
-  ((rc == 0)) || explain_pip "$name $pinned" "$log"
-  [[ -e $work/wheels/$file ]] ||
-    fail "pip fetched $(cd "$work/wheels" && echo *) for $name $pinned, but torch.lock pins $file"
+  pip_pid=''
+  ((rc == 0)) || explain_pip "$log"
 }
 
 # On a terminal, counts the MiB while pip works.
 show_progress() {
   while kill -0 "$pip_pid" 2>/dev/null; do
     [[ ! -t 1 ]] || printf '\r%s MiB ' "$(du -sm "$work" 2>/dev/null | cut -f1)"
-    sleep 0.5 9>&-
+    sleep 0.2 9>&-
   done
   [[ ! -t 1 ]] || printf '\r            \r'
 }
 
 # Turns pip's output into one sentence.
 explain_pip() {
-  local what=$1 log=$2
+  local log=$1
   if grep -qi 'no space left' "$log"; then
-    fail "out of disk while fetching $what into $cache; free some space (or set XDG_CACHE_HOME) and run again; nothing was kept"
+    fail "out of disk while fetching LibTorch into $cache; free some space (or set XDG_CACHE_HOME) and run again; nothing was kept"
   fi
   if grep -qiE 'new connection|name resolution|name or service not known|timed out|connection (refused|reset|aborted|broken)|unreachable|proxyerror|max retries|incompleteread' "$log"; then
-    fail "offline: pip cannot reach its package index for $what; connect and run again, or set MORTISE_TORCH_DIR to an installed torch $version," \
-      "or put the wheels of torch.lock into a folder and set PIP_NO_INDEX=1 PIP_FIND_LINKS=that folder"
+    fail "offline: pip cannot reach its package index; connect and run again, or set MORTISE_TORCH_DIR to an installed torch $version," \
+      "or put the wheels of torch.lock into a folder DIR and set PIP_NO_INDEX=1 PIP_FIND_LINKS=DIR"
   fi
   sed 's/^/  pip| /' "$log" | tail -n 15 >&2
-  fail "pip did not deliver $what; its last words stand above; nothing was kept"
+  fail "pip did not deliver the wheels of torch.lock; its last words stand above; nothing was kept"
 }
 
-# Compares a fetched wheel with torch.lock.
-check_wheel() {
-  local sha256=$1 bytes=$2 file=$3 got
-  got=$(stat -c %s "$work/wheels/$file")
-  [[ $got == "$bytes" ]] ||
-    fail "$file has $got bytes instead of $bytes: the download was cut short or changed; nothing was kept, run again"
-  got=$(sha256sum "$work/wheels/$file" | cut -d' ' -f1)
-  [[ $got == "$sha256" ]] ||
-    fail "$file has sha256 $got instead of $sha256 (torch.lock): the index delivers another file; nothing was kept"
+# Compares the fetched wheels with torch.lock.
+check_wheels() {
+  local sha256 bytes file got
+  while read -r _ _ sha256 bytes file; do
+    [[ -e $work/wheels/$file ]] ||
+      fail "pip fetched $(cd "$work/wheels" && echo *), but torch.lock pins $file; nothing was kept"
+    got=$(stat -c %s "$work/wheels/$file")
+    [[ $got == "$bytes" ]] ||
+      fail "$file has $got bytes instead of $bytes: the download was cut short or changed; nothing was kept, run again"
+    got=$(sha256sum "$work/wheels/$file" | cut -d' ' -f1)
+    [[ $got == "$sha256" ]] ||
+      fail "$file has sha256 $got instead of $sha256 (torch.lock): the index delivers another file; nothing was kept"
+  done < <(lock_lines)
 }
 
 main "$@"

@@ -10,6 +10,7 @@ what it links, licences.  Only those are written (--all: everything).  The check
 
 import base64
 import csv
+import errno
 import fnmatch
 import hashlib
 import io
@@ -32,7 +33,7 @@ KEEP = [
 
 
 def stop(sentence):
-    sys.exit(f"torch: error: {sentence}")
+    sys.exit(f"torch: error: {sentence}; nothing was kept" if "--verify" not in sys.argv else f"torch: error: {sentence}")
 
 
 def read_record(text):
@@ -119,7 +120,11 @@ def main(arguments):
         for wheel in paths[1:] if not only_verify else []:
             unpack(wheel, paths[0], everything)
         print(verify(paths[0]))
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            stop(f"out of disk while unpacking LibTorch: {error.filename or error}; free some space and run again")
+        stop(f"the wheels cannot be unpacked: {error}")
+    except ( zipfile.BadZipFile, EOFError) as error:
         stop(f"the wheels cannot be unpacked: {error}")
 
 
