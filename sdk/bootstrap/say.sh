@@ -41,3 +41,11 @@ need_space() {
 
 # Prints the package names in the given lists, one a line; '#' starts a comment.
 read_packages() { cat /dev/null "$@" | sed 's/#.*//' | tr -s ' \t\r' '\n' | sed '/^$/d' | sort -u; }
+
+# Prints how many compilers may run at once: one a core, but no more than memory bears (1.3 GB for the worst source).
+num_jobs() {
+  local cores memory
+  cores=$(nproc)
+  memory=$(awk '/^MemAvailable/ { print int($2 / 1300000) }' /proc/meminfo)
+  echo $((memory < 1 ? 1 : memory < cores ? memory : cores))
+}
