@@ -29,8 +29,7 @@ configure() {
   local torch_dir
   torch_dir=$(sdk/bootstrap/torch.sh --print)
   say "configuring $build"
-  cmake -S . -B "$build" -G Ninja --log-level=WARNING -DCMAKE_BUILD_TYPE=Release -DMORTISE_TORCH_DIR="$torch_dir" \
-    -DMORTISE_BUILD_TESTS=OFF >/dev/null
+  cmake --preset quickstart --log-level=WARNING -DMORTISE_TORCH_DIR="$torch_dir" >/dev/null
 }
 
 # Builds targets; ninja shows its progress on a terminal and only failures in a pipe.

@@ -97,6 +97,9 @@ check_disk() {
   need_space /usr $((number + number / 4)) "installing ${#missing[@]} packages" # a quarter more: the fetched archives
 }
 
+# Boost is the conflict to expect: Debian lets only one version of its headers in.
+boost_note() { [[ $1 != *libboost* ]] || printf ' (Mortise needs Boost 1.81, and Debian lets only one libboost*-dev version in)'; }
+
 # Turns apt's output into one sentence.  The order matters: an offline machine also "cannot locate" packages.
 explain_and_fail() {
   local log=$1 removed
@@ -104,8 +107,8 @@ explain_and_fail() {
     removed=$(apt-get --simulate --yes --no-install-recommends install "${missing[@]}" 2>/dev/null |
       sed -n 's/^Remv \([^ ]*\).*/\1/p' | tr '\n' ' ' || true)
     [[ -z $removed ]] ||
-      fail "these packages conflict with installed ones, and nothing is removed for you; if you can do without" \
-        "them, run 'apt-get remove ${removed% }' and run again (Mortise needs libboost1.81-dev, which no other Boost -dev bears)"
+      fail "conflict: ${removed% } would have to go, and nothing is removed for you$(boost_note "$removed"); if you can do" \
+        "without them, run 'apt-get remove ${removed% }', then run again"
   fi
   if grep -qiE 'no space left|enough free space' "$log"; then
     fail "out of disk while installing ${#missing[@]} packages; free some space and run again"

@@ -22,14 +22,17 @@ check_machine() {
   [[ $(id -u) == 0 ]] || skip "needs root (debootstrap and chroot)"
   command -v debootstrap >/dev/null || skip "needs debootstrap: apt-get install debootstrap"
   unshare --mount --pid --fork true 2>/dev/null || skip "this container may not unshare namespaces"
+  # shellcheck disable=SC2016 # apt expands these
   mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^bookworm //p' | head -n 1)
   [[ -n $mirror ]] || skip "apt names no mirror of bookworm; run apt-get update"
+  git rev-parse HEAD >/dev/null 2>&1 || skip "this is no git checkout"
   (($(free_mib "${TMPDIR:-/tmp}") >= 8000)) || skip "needs 8000 MiB free under ${TMPDIR:-/tmp}"
 }
 
 # Debian, this machine's ways to the network, and the commit.
 make_root() {
   local log=$root.log
+  chmod 755 "$root" # mktemp makes it 700, and inside it is "/"
   if ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$log" 2>&1; then
     tail -n 5 "$log" >&2
     ! grep -qiE 'failed getting release|resolve|connect' "$log" || skip "the Debian mirror cannot be reached"
@@ -37,7 +40,7 @@ make_root() {
   fi
   cp /etc/resolv.conf /etc/hosts "$root/etc/"
   apt-config dump Acquire::http Acquire::https >"$root/etc/apt/apt.conf.d/90host" || true
-  cp /etc/ssl/certs/ca-certificates.crt "$root/root/host-ca.crt" 2>/dev/null || true
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/host-ca.crt" 2>/dev/null || true
   cp /etc/pip.conf "$root/etc/pip.conf" 2>/dev/null || true
   mkdir "$root/root/mortise"
   git archive HEAD | tar -x -C "$root/root/mortise"
@@ -46,7 +49,7 @@ make_root() {
 # Runs the command inside, with an environment as bare as the machine but for the network settings.
 run_inside() {
   local settings=(HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM=dumb)
-  [[ ! -e $root/root/host-ca.crt ]] || settings+=(PIP_CERT=/root/host-ca.crt)
+  [[ ! -e $root/etc/host-ca.crt ]] || settings+=(PIP_CERT=/etc/host-ca.crt)
   local name
   for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_PROXY http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [[ -z ${!name:-} ]] || settings+=("$name=${!name}")
