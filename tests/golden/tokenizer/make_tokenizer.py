@@ -19,12 +19,14 @@ import itertools
 import json
 import platform
 import random
+import sys
 from pathlib import Path
 
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-import corpus
+sys.dont_write_bytecode = True  # leave no cache in the source tree
+import corpus  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
