@@ -129,6 +129,12 @@ def library_factors(make, steps):
     return factors
 
 
+def library_schedule(optimizer, warmup, total, min_ratio):
+    if min_ratio == 0:
+        return transformers.get_cosine_schedule_with_warmup(optimizer, warmup, total)
+    return transformers.get_cosine_with_min_lr_schedule_with_warmup(optimizer, warmup, total, min_lr_rate=min_ratio)
+
+
 def our_factor(step, warmup, total, min_ratio):
     """warmup_cosine: linear from 0, then cosine from 1 down to min_ratio, which holds after `total` steps."""
     if step < warmup:
@@ -141,21 +147,13 @@ def make_schedule():
     cases = []
     for warmup, total in [(0, 10), (1, 10), (10, 100), (7, 8), (5, 5), (100, 333), (0, 1)]:
         for min_ratio in (0.0, 0.1, 0.5):
-            if min_ratio == 0:
-                def make(o): return transformers.get_cosine_schedule_with_warmup(o, warmup, total)
-            else:
-                def make(o): return transformers.get_cosine_with_min_lr_schedule_with_warmup(
-                    o, warmup, total, min_lr_rate=min_ratio)
-            library = library_factors(make, total + 1)
+            library = library_factors(lambda o: library_schedule(o, warmup, total, min_ratio), total + 1)
             ours = [our_factor(step, warmup, total, min_ratio) for step in range(total + 21)]
             # the library never holds: past `total` its cosine rises again, so only steps 0..total are shared
-            compared = [s for s in range(total + 1)]
-            gap = max(abs(library[s] - ours[s]) for s in compared)
-            # in the warm-up the min_lr variant of some versions starts above 0; it is recorded, not required
+            gap = max(abs(library[s] - ours[s]) for s in range(total + 1))
+            assert gap < 1e-12, (warmup, total, min_ratio, gap)
             cases.append({"warmup_steps": warmup, "total_steps": total, "min_ratio": min_ratio,
                           "transformers": library, "mortise": ours, "largest_gap": gap})
-            print("schedule", warmup, total, min_ratio, "gap %.2e" % gap)
-            assert gap < 1e-12, (warmup, total, min_ratio, gap)
     write_json("schedule.json", {
         "made_by": "tests/golden/optim/make_optim.py", "versions": versions(),
         "notes": "factor at step s (0-based, before the optimizer step s). `transformers` covers 0..total, `mortise` "
