@@ -1,0 +1,179 @@
+// The recipe's own tables as typed structs, and the slots where components stand.
+//
+// Each struct describes itself with the Schema that plugins use, so that one validator, one `inspect` and one set of
+// error messages serve both.  A slot is a table path whose value is a component; some slots own keys of the shared
+// table (design §3): they survive a change of `type`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mortise/schema.hpp"
+
+namespace mortise::core {
+
+/// [recipe]
+struct RecipeTable {
+  int64_t schema = 1;
+  std::string task = "train";  // train, evaluate, pipeline
+  std::string name = "run";
+  std::string notes;
+  std::vector<std::string> order;  // of the stages of a pipeline
+  static void describe(Schema<RecipeTable>& s);
+};
+
+/// [run]
+struct RunTable {
+  int64_t seed = 1;
+  int64_t threads = 0;          // 0: the cores of the machine, written into resolved.toml
+  std::optional<int64_t> steps; // optimizer steps; one of steps, tokens, epochs
+  std::optional<int64_t> tokens;
+  std::optional<double> epochs;
+  std::string device = "cpu";   // a component of kind `device`
+  std::string dir;              // empty: runs/<name>-<number>
+  std::string dtype = "fp32";   // fp32, bf16
+  static void describe(Schema<RunTable>& s);
+};
+
+/// [batch]
+struct BatchTable {
+  int64_t seq_len = 256;
+  bool packing = true;          // several documents in one row, told apart by segments
+  bool document_mask = true;    // a packed document does not see its neighbours
+  int64_t micro = 8;            // rows per forward
+  int64_t global = 8;           // rows per optimizer step; a multiple of micro
+  bool shuffle = true;
+  std::string overlong = "split";  // a document longer than the window: split, truncate, error
+  static void describe(Schema<BatchTable>& s);
+};
+
+/// [checkpoint]
+struct CheckpointTable {
+  int64_t every = 0;            // steps; 0: only at the end and when interrupted
+  int64_t keep = 2;             // the newest that stay
+  static void describe(Schema<CheckpointTable>& s);
+};
+
+/// [log]
+struct LogTable {
+  int64_t every = 10;           // steps between two lines and two points of a curve
+  std::string level = "info";
+  static void describe(Schema<LogTable>& s);
+};
+
+/// [generate]: samples written during a run, and the defaults of `mortise generate`
+struct GenerateTable {
+  std::vector<std::string> prompts;
+  int64_t every = 0;            // steps; 0: only at the end
+  int64_t max_new_tokens = 64;
+  double temperature = 0.0;     // 0: greedy
+  int64_t top_k = 0;
+  double top_p = 1.0;
+  static void describe(Schema<GenerateTable>& s);
+};
+
+/// [plugins]
+struct PluginsTable {
+  std::map<std::string, std::string> require;  // id → version range: "^1.2", ">=1.0 <2", "*"
+  static void describe(Schema<PluginsTable>& s);
+};
+
+/// [model.init]
+struct InitTable {
+  double std = 0.02;
+  bool scale_residual = true;   // projections back into the residual stream: std / sqrt(2 × layers)
+  static void describe(Schema<InitTable>& s);
+};
+
+/// [model], besides its slots and [model.layer.*]
+struct ModelTable {
+  std::string from;             // a Hugging Face folder; keys beside it override its config
+  int64_t vocab = 0;            // 0: the tokenizer's size
+  int64_t width = 0;
+  int64_t max_seq_len = 0;      // 0: batch.seq_len; recorded in exports
+  InitTable init;
+  static void describe(Schema<ModelTable>& s);
+};
+
+/// Keys of [model.layer.NAME] that belong to core; the rest are the layer component's own.
+struct LayerKeys {
+  int64_t order = 1;
+  int64_t repeat = 1;
+  static void describe(Schema<LayerKeys>& s);
+};
+
+/// One entry of optimizer.groups: other values for the parameters that match.
+struct GroupKeys {
+  std::string match;            // a pattern on parameter names; `*` stands for any run of characters
+  std::optional<double> lr;     // factor on the optimizer's lr is 1 when absent
+  std::optional<double> weight_decay;
+  static void describe(Schema<GroupKeys>& s);
+};
+
+/// Slot keys of [optimizer].
+struct OptimizerKeys {
+  double lr = 1e-3;
+  double weight_decay = 0.0;    // not applied to one-dimensional parameters (norms, biases)
+  std::optional<double> clip_norm;
+  std::map<std::string, GroupKeys> groups;
+  static void describe(Schema<OptimizerKeys>& s);
+};
+
+/// Slot keys of [tokenizer].
+struct TokenizerKeys {
+  std::string from;             // a directory with tokenizer.json; empty: trained on the training data
+  int64_t vocab = 4096;         // when trained
+  static void describe(Schema<TokenizerKeys>& s);
+};
+
+/// Slot keys of [data.train.NAME] and [data.eval.NAME].
+struct DataKeys {
+  double weight = 1.0;
+  static void describe(Schema<DataKeys>& s);
+};
+
+/// Slot keys of [data.pipeline.NAME].
+struct PipelineKeys {
+  int64_t order = 1;
+  static void describe(Schema<PipelineKeys>& s);
+};
+
+/// Slot keys of [eval.NAME].
+struct EvalKeys {
+  std::string data = "dev";     // a name of data.eval, a split made by a transform, or a JSONL file of predictions
+  int64_t every = 0;            // steps; 0: only at the end
+  int64_t limit = 0;            // samples; 0: all
+  int64_t max_new_tokens = 64;  // for metrics on generated text
+  static void describe(Schema<EvalKeys>& s);
+};
+
+/// Slot keys of [export.NAME].
+struct ExportKeys {
+  std::string architecture = "llama";
+  std::string dtype = "fp32";
+  int64_t verify = 4;           // rows whose logits are compared after reading the export back; 0: none
+  static void describe(Schema<ExportKeys>& s);
+};
+
+/// One place of a recipe where a component stands.
+struct Slot {
+  std::string path;             // "optimizer", "data.train.*", "model.layer.*"; `*` is a name that the user chooses
+  std::string interface_id;     // "optimizer/1.0"
+  bool required = false;        // for the tasks that use it
+  std::string default_type;     // used when the table names none; empty: `type` is required
+  std::vector<FieldInfo> keys;  // the slot's own keys
+};
+
+/// All slots, in the order in which a resolved recipe prints them.   Thread: [any-thread].
+const std::vector<Slot>& slots();
+/// All tables without a component: path ("run", "model.init") and fields.
+struct CoreTable {
+  std::string path;
+  std::vector<FieldInfo> fields;
+};
+const std::vector<CoreTable>& core_tables();
+
+}  // namespace mortise::core

@@ -1,0 +1,107 @@
+// mortise-describe [--torch] PLUGIN.so [MANIFEST]   writes the manifest of a plugin (to stdout without MANIFEST)
+// mortise-describe --rehash FOLDER                  sets sha256 in FOLDER/plugin.toml
+//
+// It runs the plugin's entry, so it is for one's own build and for probing in a child process; it depends on abi.h
+// only.  The SDK libraries (and through them the pinned LibTorch) are loaded first, by path, because plugins carry no rpath.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "elf_notes.hpp"
+#include "manifest_text.hpp"
+#include "mortise/abi.h"
+
+namespace {
+
+std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+std::string own_directory() {
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length <= 0) throw std::runtime_error("cannot find my own path");
+  return directory_of(std::string(path, static_cast<size_t>(length)));
+}
+
+void* load(const std::string& path) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (handle == nullptr) throw std::runtime_error(dlerror());
+  return handle;
+}
+
+void preload_sdk(bool torch) {
+  const std::string base = own_directory() + "/../lib/libmortise_sdk";
+  load(base + ".so.0");
+  if (torch) load(base + "_torch.so.0");
+}
+
+void print_error(void*, int32_t, const char* message, const char* hint, const char*) {
+  std::fprintf(stderr, "mortise-describe: %s%s%s\n", message, *hint != 0 ? "; fix: " : "", hint);
+}
+
+const mortise_plugin& descriptor_of(const std::string& path) {
+  void* symbol = dlsym(load(path), MORTISE_ENTRY_NAME);
+  if (symbol == nullptr) throw std::runtime_error(path + " exports no " MORTISE_ENTRY_NAME "; is it a Mortise plugin?");
+  mortise_plugin_entry_fn entry;
+  std::memcpy(&entry, &symbol, sizeof entry);
+  const mortise_error_sink sink{nullptr, &print_error};
+  const mortise_plugin* plugin = entry(&sink);
+  if (plugin == nullptr) throw std::runtime_error(path + " gave no descriptor");
+  if (std::memcmp(plugin->magic, MORTISE_MAGIC, sizeof plugin->magic) != 0) throw std::runtime_error(path + " has a wrong magic number");
+  if (plugin->abi != MORTISE_ABI)
+    throw std::runtime_error(path + " speaks ABI " + std::to_string(plugin->abi) + ", this tool " + std::to_string(MORTISE_ABI));
+  return *plugin;
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// A manifest is whole or absent: written beside, then renamed.
+void write_text(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp";
+  std::ofstream out(temporary, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) throw std::runtime_error("cannot write " + path);
+}
+
+void run(std::vector<std::string> args) {
+  if (args.size() == 2 && args[0] == "--rehash") {
+    write_text(args[1] + "/plugin.toml", with_hash(read_text(args[1] + "/plugin.toml"), args[1]));
+    return;
+  }
+  const bool torch = !args.empty() && args[0] == "--torch";
+  if (torch) args.erase(args.begin());
+  if (args.empty() || args.size() > 2) throw std::runtime_error("usage: mortise-describe [--torch] PLUGIN.so [MANIFEST] | --rehash FOLDER");
+  preload_sdk(torch);
+  char absolute[PATH_MAX];
+  if (realpath(args[0].c_str(), absolute) == nullptr) throw std::runtime_error("no such file: " + args[0]);
+  const std::string path = absolute;
+  const std::string text = manifest_text(descriptor_of(path), read_elf_notes(path), path.substr(path.rfind('/') + 1));
+  if (args.size() == 2) write_text(args[1], text);
+  else std::fputs(text.c_str(), stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int status = 0;
+  try {
+    run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mortise-describe: %s\n", error.what());
+    status = 6;
+  }
+  std::fflush(nullptr);
+  _exit(status);  // libraries of the plugin stay loaded; their exit handlers are nobody's business here
+}

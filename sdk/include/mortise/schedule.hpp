@@ -1,0 +1,34 @@
+// Interface `schedule`: step → factor on the learning rate.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "mortise/component.hpp"
+#include "mortise/host.hpp"
+#include "mortise/layout.hpp"
+#include "mortise/state.hpp"
+
+namespace mortise {
+
+struct ScheduleArgs {
+  int64_t total_steps = 0;  // optimizer steps of the whole run
+};
+
+class MORTISE_API Schedule : public Component {
+ public:
+  using Interface = Schedule;
+  using Args = ScheduleArgs;
+  using Extensions = detail::ExtensionList<>;
+  static constexpr const char* kInterface = "schedule/1.0";
+  static std::string layout() { return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(ScheduleArgs)}); }
+
+  /// Returns the factor for `step`, counted from 0.  Finite and ≥ 0.  Pure between observe() calls.   Thread: [train-thread].
+  virtual double factor(int64_t step) const = 0;
+  /// Is told every evaluated score ("ppl.perplexity", 31.2), for schedules that react to one.   Thread: [train-thread].
+  virtual void observe(std::string_view, double) {}
+  virtual void state(StateIo&) {}
+};
+
+}  // namespace mortise
