@@ -33,8 +33,8 @@ main() {
   if [[ -n ${MORTISE_TORCH_DIR:-} ]]; then
     check_folder "$MORTISE_TORCH_DIR"
     say "using MORTISE_TORCH_DIR=$MORTISE_TORCH_DIR"
-  elif [[ -d $tree ]]; then
-    say "LibTorch $version is in $tree"
+  elif [[ -d $tree || -d $tree-all ]]; then
+    say "LibTorch $version is in $(dirname "$(print_folder)")"
   else
     [[ $(uname -m) == x86_64 ]] || fail "the pinned LibTorch is for x86_64, and this is $(uname -m); set MORTISE_TORCH_DIR to a LibTorch $version"
     mkdir -p "$cache" || fail "the cache folder $cache cannot be made; set XDG_CACHE_HOME to one that can"
@@ -48,7 +48,7 @@ main() {
 print_folder() {
   if [[ -n ${MORTISE_TORCH_DIR:-} ]]; then
     check_folder "$MORTISE_TORCH_DIR"
-    printf '%s\n' "$MORTISE_TORCH_DIR"
+    (cd "$MORTISE_TORCH_DIR" && pwd)
   elif [[ -d $tree/torch ]]; then
     printf '%s\n' "$tree/torch"
   elif [[ -d $tree-all/torch ]]; then

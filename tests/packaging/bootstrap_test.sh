@@ -198,6 +198,8 @@ test_given() {
   make_wheels none
   make_given
   succeeds "MORTISE_TORCH_DIR with the right LibTorch" given
+  report "$([[ $(cd "$box" && MORTISE_TORCH_DIR=given "$bootstrap/torch.sh" --print) == "$box/given" ]] && echo 1 || echo 0)" \
+    "--print makes MORTISE_TORCH_DIR absolute"
   sed -i s/11/12/ "$box/given/include/torch/headeronly/version.h"
   fails_with "MORTISE_TORCH_DIR with another version" "holds LibTorch 2.12, but Mortise is built for 2.11" given
   make_given
