@@ -41,10 +41,8 @@ endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(mortise_flags INTERFACE -march=x86-64-v2 -mtune=generic)
 endif()
-find_program(MORTISE_LLD ld.lld)
-if(MORTISE_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT MORTISE_SANITIZE)
-  target_link_options(mortise_flags INTERFACE -fuse-ld=lld)
-endif()
+# Not lld: of two unwind entries with one address, lld 14 keeps the empty one that GCC 12 writes for an empty `.cold` part,
+# and an exception through the neighbour aborts.  GNU ld links as fast here (conventions §11).
 
 if(MORTISE_TORCH)
   include(${CMAKE_CURRENT_LIST_DIR}/mortiseTorch.cmake)
