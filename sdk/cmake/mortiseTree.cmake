@@ -88,6 +88,7 @@ function(mortise_add_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE mortise_test_main ${arg_LINK} mortise::flags)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE FMT_HEADER_ONLY
                              MORTISE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MORTISE_BUILD_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
