@@ -1,0 +1,2 @@
+#include "byte_bpe.hpp"
+#include <doctest/doctest.h>
