@@ -19,10 +19,10 @@ class ByteBpe final : public Tokenizer, public ext::TrainableTokenizer {
   struct Config {
     std::string pattern = "llama3";
     int64_t min_frequency = 2;
-    std::string bos_token;
+    std::string bos_token = "";
     std::string eos_token = "<|endoftext|>";
-    std::string pad_token;
-    std::string unk_token;
+    std::string pad_token = "";
+    std::string unk_token = "";
     bool add_bos = false;
     bool add_eos = false;
     static void describe(Schema<Config>& schema);
