@@ -42,7 +42,8 @@ at::Tensor part(const at::Tensor& tensor, int64_t begin, int64_t count) { return
 class ByChunks : public torch::autograd::Function<ByChunks> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& hidden_ND, const at::Tensor& targets_N,
-                                                const at::Tensor& mask_N, Head* head, ops::CrossEntropyOptions options) {
+                                                const std::optional<at::Tensor>& mask, Head* head, ops::CrossEntropyOptions options) {
+    const at::Tensor mask_N = mask.value_or(at::Tensor());
     context->save_for_backward({hidden_ND, targets_N, mask_N});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
     context->saved_data["smoothing"] = options.label_smoothing;
@@ -86,7 +87,7 @@ Sums sums_of(const ObjectiveInput& in, ops::CrossEntropyOptions options) {
   at::Tensor hidden = in.hidden_ND;
   // The head's parameters are reached by the backward pass only, which runs when an input wants a gradient.
   if (at::GradMode::is_enabled() && !hidden.requires_grad()) hidden = hidden.detach().set_requires_grad(true);
-  const auto results = ByChunks::apply(hidden, in.targets_N, in.mask_N, in.head, options);
+  const auto results = ByChunks::apply(hidden, in.targets_N, in.mask_N.defined() ? std::optional(in.mask_N) : std::nullopt, in.head, options);
   return {results[0], results[1]};
 }
 
