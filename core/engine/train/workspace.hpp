@@ -53,8 +53,6 @@ std::unique_ptr<Device> make_device(const Value& recipe, Host& host);
 
 /// Builds the model of the workspace: empty, on `device` (the meta device allocates nothing).
 std::shared_ptr<LanguageModel> build_model(const Value& spec, const Tables& tables, Host& host, at::Device device);
-/// Fills it: from model.from, else by [model.init] and run.seed.
-void fill_model(LanguageModel& model, const Workspace& space, Host& host);
 
 at::ScalarType scalar_type_of(const std::string& dtype);
 
