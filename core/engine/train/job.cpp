@@ -49,6 +49,9 @@ int TrainJob::run() {
     if (trainer_ != nullptr) error.add_context(fmt::format("at step {} of {}; the last checkpoint is {}", trainer_->steps_done(), space_.total_steps, last ? *last : "none"));
     fail(error);
     throw;
+  } catch (const std::exception& error) {  // LibTorch's; the engine's entry turns it into one of ours
+    fail(Error(Code::Internal, error.what()));
+    throw;
   }
 }
 
