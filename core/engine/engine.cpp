@@ -24,6 +24,10 @@ using Verb = int (*)(const EngineCall&);
 // One line a verb: the table of contents of the engine.
 constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"engine-info", run_engine_info},
+    {"train", run_train},
+    {"evaluate", run_evaluate},
+    {"plan", run_plan},
+    {"data", run_data},
 };
 
 int dispatch(const EngineCall& call) {
