@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "mortise/error.hpp"
 
@@ -48,7 +49,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
 
   bool key(string_t& key) override {
-    if (open_.back().find(key) != nullptr) return fail("the key \"" + key + "\" stands twice in one object");
+    if (is_repeated(key)) return fail("the key \"" + key + "\" stands twice in one object");
     keys_.back() = std::move(key);
     return true;
   }
@@ -71,10 +72,22 @@ class Builder : public nlohmann::json_sax<Json> {
     return false;
   }
 
+  // Look-up in a table is linear: big ones (a weight map has 100,000 names) are remembered in a set beside it.
+  bool is_repeated(const std::string& key) {
+    constexpr size_t kManyKeys = 32;
+    const Value& table = open_.back();
+    if (table.as_table().size() < kManyKeys) return table.find(key) != nullptr;
+    auto& seen = seen_.back();
+    if (seen.empty())
+      for (const auto& member : table.as_table()) seen.insert(member.first);
+    return !seen.insert(key).second;
+  }
+
   bool open(Value container) {
     if (open_.size() >= kMaxDepth) return fail("nesting is deeper than 200");
     open_.push_back(std::move(container));
     keys_.emplace_back();
+    seen_.emplace_back();
     return true;
   }
 
@@ -82,6 +95,7 @@ class Builder : public nlohmann::json_sax<Json> {
     Value done = std::move(open_.back());
     open_.pop_back();
     keys_.pop_back();
+    seen_.pop_back();
     return put(std::move(done));
   }
 
@@ -94,6 +108,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
   std::vector<Value> open_;
   std::vector<std::string> keys_;
+  std::vector<std::unordered_set<std::string>> seen_;  // keys of open tables, once they are many
 };
 
 std::string float_text(double value) {

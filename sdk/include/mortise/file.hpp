@@ -43,6 +43,8 @@ class MORTISE_API AtomicFile {
   /// Appends.  Throws: Error{Io} naming path and reason ("no space left on device").
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Writes at an offset from the beginning of the file; appending writes go on where they were.  Throws: as write.
+  void write_at(int64_t offset, std::span<const std::byte> bytes);
   /// fdatasync, rename, fsync of the directory.  Throws: Error{Io}.
   void commit();
 

@@ -56,6 +56,9 @@ class MORTISE_API Metric : public Component {
   /// Says exactly how the numbers were made: "nrefs:1|case:mixed|tok:13a|…".  Two scores compare only when these are equal.
   /// Thread: [any-thread].
   virtual std::string signature() const = 0;
+  /// The signature once a corpus is known: adds what only the samples say, such as the number of references.  This is the
+  /// one that stands beside a score.  Pure.  Thread: [any-thread].
+  virtual std::string signature_of(const Stats& /*sum*/) const { return signature(); }
 };
 
 }  // namespace mortise

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct Header {
   std::vector<Entry> entries;       // in order of their data
   std::vector<std::pair<std::string, std::string>> metadata;
   int64_t data_begin = 0;           // offset of the data section in the file
-  const Entry* find(std::string_view name) const;
+  /// Returns null when there is none.  Linear: build your own index for many look-ups.
+  MORTISE_API const Entry* find(std::string_view name) const;
 };
 
 /// Parses and checks a header: lengths, JSON, duplicate names, dtypes, sizes, overlaps, holes and the end of the file.
@@ -42,7 +44,7 @@ MORTISE_API Header parse_header(std::span<const std::byte> file, int64_t file_si
 /// A mapped file.   Thread: [any-thread].
 class MORTISE_API File {
  public:
-  /// Throws: DataError, Error{Io}.
+  /// Maps the file and checks its header.  Throws: DataError, Error{Io}.
   static File open(const std::string& path);
   const Header& header() const { return header_; }
   /// The bytes of one tensor.  Lifetime: while mapping() or a copy of it lives.
@@ -55,21 +57,32 @@ class MORTISE_API File {
 };
 
 /// Returns entries sorted as the format wants (alignment descending, then name) with their ranges filled in.
+/// Throws: Error on a name that stands twice, a negative extent or a size that overflows.
 MORTISE_API std::vector<Entry> lay_out(std::vector<Entry> entries);
 
-/// Writes one file: the constructor writes the header, then one write per entry in the order of entries(), then commit.
+/// Writes one file: the constructor writes the header, then each entry is written once, in any order, then commit.
+/// Destroyed without commit: nothing appears and an old file stays.   Thread: [one thread at a time].
 class MORTISE_API Writer {
  public:
+  /// Throws: Error on a name that stands twice or a shape whose size overflows, Error{Io}.
   Writer(std::string path, std::vector<Entry> entries, std::vector<std::pair<std::string, std::string>> metadata = {{"format", "pt"}});
   const std::vector<Entry>& entries() const { return entries_; }
-  /// Appends the bytes of the next entry.  Throws: Error when the size differs, Error{Io}.
+  /// Writes the first entry of entries() not written yet.  Throws: Error when the size differs, Error{Io}.
   void write(std::span<const std::byte> bytes);
+  /// Writes the entry with this name.  Throws: as above; Error when there is none or it was written before.
+  void write(std::string_view name, std::span<const std::byte> bytes);
   /// Throws: Error when entries are missing, Error{Io}.
   void commit();
 
  private:
+  void write_entry(size_t index, std::span<const std::byte> bytes);
+
+  std::string path_;
   std::vector<Entry> entries_;
-  size_t next_ = 0;
+  std::unordered_map<std::string, size_t> index_;  // name → place in entries_
+  std::vector<bool> written_;
+  int64_t data_begin_ = 0;
+  size_t next_ = 0, num_written_ = 0;
   AtomicFile file_;
 };
 

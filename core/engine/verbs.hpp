@@ -1,0 +1,11 @@
+// The verbs that compute.  Each returns the exit code of the process and throws mortise::Error.
+#pragma once
+
+#include "core/engine/engine.hpp"
+
+namespace mortise::core {
+
+/// What the machine under the engine is, for `doctor` and lock files: prints one JSON object.
+int run_engine_info(const EngineCall& call);
+
+}  // namespace mortise::core

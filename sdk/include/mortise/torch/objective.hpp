@@ -1,0 +1,56 @@
+// Interface `objective`: hidden states and targets → loss.  It never sees logits of all tokens.
+//
+// Core owns normalisation: `normaliser` is the number of unmasked targets of the whole accumulation window over all data
+// ranks, so a loss does not depend on how a batch was cut.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "mortise/host.hpp"
+#include "mortise/torch/block.hpp"
+#include "mortise/torch/head.hpp"
+
+namespace mortise {
+
+/// The same tokens seen by another, frozen model (preference and distillation objectives).
+struct ReferenceHidden {
+  std::string name;
+  at::Tensor hidden_ND;
+  Head* head = nullptr;
+};
+
+struct ObjectiveInput {
+  at::Tensor hidden_ND;
+  Head* head = nullptr;
+  at::Tensor targets_N;     // int64
+  at::Tensor mask_N;        // bool, true = counts; undefined: all count
+  at::Tensor samples_N;     // int64 sample number of each token, for losses over sequences; undefined: none
+  double normaliser = 1;    // > 0
+  double loss_scale = 1;    // dynamic scale of fp16 training
+  std::vector<ReferenceHidden> references;
+};
+
+struct ObjectiveOutput {
+  at::Tensor loss;                // scalar to differentiate: loss sum / normaliser × loss_scale
+  at::Tensor loss_sum;            // detached sum over the unmasked targets, unscaled
+  std::vector<NamedValue> parts;  // detached sums of named parts ("z_loss")
+};
+
+class MORTISE_API Objective : public Component {
+ public:
+  using Interface = Objective;
+  using Args = NoArgs;
+  using Extensions = detail::ExtensionList<>;
+  static constexpr const char* kInterface = "objective/1.0";
+  static std::string layout() {
+    return layout_fingerprint({MORTISE_BLOCK_TYPES, MORTISE_TYPE(ObjectiveInput), MORTISE_MEMBER(ObjectiveInput, normaliser),
+                               MORTISE_TYPE(ObjectiveOutput), MORTISE_TYPE(ReferenceHidden)});
+  }
+
+  virtual ~Objective();
+  /// Thread: [train-thread].
+  virtual ObjectiveOutput forward(const ObjectiveInput& in) = 0;
+};
+
+}  // namespace mortise

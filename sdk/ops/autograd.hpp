@@ -1,0 +1,40 @@
+// Shared by the fused operations: when they apply, and how rows are spread over threads.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace mortise::ops {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// The fused path takes fp32 tensors on the CPU.
+inline bool is_fusable(std::initializer_list<const at::Tensor*> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
+    return !tensor->defined() || (tensor->scalar_type() == at::kFloat && tensor->device().is_cpu());
+  });
+}
+
+/// Calls f(begin, end) over blocks of `block` rows.  Blocks do not depend on the number of threads, so sums made per block
+/// and added in order have the same bits at any thread count.
+template <class F>
+void for_blocks(int64_t rows, int64_t block, F f) {
+  const int64_t blocks = (rows + block - 1) / block;
+  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+    for (int64_t b = first; b < last; ++b) f(b, b * block, std::min(rows, (b + 1) * block));
+  });
+}
+
+/// Adds the rows of `parts_PD` in order.
+inline at::Tensor sum_in_order(const at::Tensor& parts_PD) {
+  at::Tensor total = parts_PD[0].clone();
+  for (int64_t i = 1; i < parts_PD.size(0); ++i) total.add_(parts_PD[i]);
+  return total;
+}
+
+}  // namespace mortise::ops
