@@ -11,6 +11,7 @@
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
 #include "mortise/plugin.hpp"
+#include "mortise/pytext.hpp"
 #include "mortise/random.hpp"
 
 namespace mortise::transform::split {
@@ -24,13 +25,14 @@ std::string_view name_of(Part part) { return kPartNames[static_cast<size_t>(part
 
 uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
-void collect(const Value& value, std::vector<uint64_t>& out) {
+void collect(const Value& value, bool ignore_case, std::vector<uint64_t>& out) {
   if (value.is_null()) return;
   if (value.is_array()) {
-    for (const Value& item : value.as_array()) collect(item, out);
+    for (const Value& item : value.as_array()) collect(item, ignore_case, out);
     return;
   }
-  out.push_back(value.is_string() ? hash_of(value.as_string()) : hash_of(to_json(value)));
+  const std::string text = value.is_string() ? value.as_string() : to_json(value);
+  out.push_back(hash_of(ignore_case ? pytext::lower(text) : text));
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ std::vector<uint64_t> Split::values_of(const Record& record) const {
     const Value* field = record.fields.find(name);
     if (field == nullptr)
       throw DataError(fmt::format("{}: split: the field `{}` is missing", record.id, name), "set by to fields that every record has");
-    collect(*field, values);
+    collect(*field, config_.ignore_case, values);
   }
   if (values.empty()) values.push_back(hash_of("id\n" + record.id));  // shares nothing with any other
   return values;
@@ -145,6 +147,7 @@ void Split::state(StateIo& io) {
 
 void Split::Config::describe(Schema<Config>& schema) {
   schema.field("by", &Config::by, "fields whose values may not be shared between the parts; empty: each record by its id");
+  schema.field("ignore_case", &Config::ignore_case, "values that differ in case only count as shared");
   schema.field("dev", &Config::dev, "share of the records for dev").range(0, 1);
   schema.field("test", &Config::test, "share of the records for test; train gets the rest").range(0, 1);
   schema.field("seed", &Config::seed, "another seed, another choice");

@@ -20,6 +20,7 @@ class Split final : public Transform {
  public:
   struct Config {
     std::vector<std::string> by = {};
+    bool ignore_case = true;
     double dev = 0.05;
     double test = 0.05;
     int64_t seed = 1;
