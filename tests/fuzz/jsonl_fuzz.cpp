@@ -1,6 +1,7 @@
-// Feeds arbitrary bytes to the line reader and the row parser of data_source/jsonl, which between them read all that a file
-// holds.  Every line is refused with DataError, found not to be UTF-8, or gives a table that survives a JSON round trip.
-// The first byte chooses the size of the reader's blocks, so that lines cross buffer ends.
+// Feeds arbitrary bytes to the line reader and the row parser of data_source/jsonl, which between
+// them read all that a file holds.  Every line is refused with DataError, found not to be UTF-8, or
+// gives a table that survives a JSON round trip. The first byte chooses the size of the reader's
+// blocks, so that lines cross buffer ends.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 #include "mortise/pytext.hpp"
+
 #include "plugins/data_source/jsonl/line_reader.hpp"
 #include "plugins/data_source/jsonl/row_parser.hpp"
 
@@ -21,7 +23,8 @@ using namespace mortise::data_source::jsonl;
 
 class MemoryStream final : public ByteStream {
  public:
-  MemoryStream(const uint8_t* data, size_t size, size_t block) : data_(data), left_(size), block_(block) {}
+  MemoryStream(const uint8_t* data, size_t size, size_t block)
+      : data_(data), left_(size), block_(block) {}
 
   size_t read(char* out, size_t capacity) override {
     const size_t count = std::min({capacity, left_, block_});
@@ -54,7 +57,9 @@ void check_row(const Line& line, RowParser& parser) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   static RowParser parser;
-  LineReader reader(std::make_unique<MemoryStream>(data + 1, size - 1, size_t{data[0]} + 1), "fuzz.jsonl", 1 << 16);
+  LineReader reader(std::make_unique<MemoryStream>(data + 1, size - 1, size_t{data[0]} + 1),
+                    "fuzz.jsonl",
+                    1 << 16);
   try {
     for (Line line; reader.next(line);) check_row(line, parser);
     if (reader.offset() != static_cast<int64_t>(size) - 1) std::abort();

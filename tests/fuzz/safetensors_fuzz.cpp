@@ -1,5 +1,6 @@
-// Feeds arbitrary bytes to the safetensors header parser.  It may refuse with DataError and nothing else; what it
-// accepts must be consistent: ranges that follow one another and sizes that match their shapes.
+// Feeds arbitrary bytes to the safetensors header parser.  It may refuse with DataError and nothing
+// else; what it accepts must be consistent: ranges that follow one another and sizes that match
+// their shapes.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const auto& entry : header.entries) {
       int64_t elements = 1;
       for (const int64_t extent : entry.shape) elements *= extent;
-      if (entry.begin != at || elements * dtype_bits(entry.dtype) != 8 * entry.bytes()) std::abort();
+      if (entry.begin != at || elements * dtype_bits(entry.dtype) != 8 * entry.bytes())
+        std::abort();
       at = entry.end;
     }
     if (header.data_begin + at != static_cast<int64_t>(size)) std::abort();
