@@ -7,5 +7,9 @@ namespace mortise::core {
 
 /// What the machine under the engine is, for `doctor` and lock files: prints one JSON object.
 int run_engine_info(const EngineCall& call);
+/// Options: see the opening comments of generate_verb.cpp, score_verb.cpp and export_verb.cpp.
+int run_generate(const EngineCall& call);
+int run_score(const EngineCall& call);
+int run_export(const EngineCall& call);
 
 }  // namespace mortise::core
