@@ -27,6 +27,10 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"generate", run_generate},
     {"score", run_score},
     {"export", run_export},
+    {"train", run_train},
+    {"evaluate", run_evaluate},
+    {"plan", run_plan},
+    {"data", run_data},
 };
 
 int dispatch(const EngineCall& call) {
