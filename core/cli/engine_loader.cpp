@@ -1,14 +1,14 @@
 // dlopen of the engine.  NODELETE and never closed: LibTorch does not survive unloading.
 #include "core/cli/engine_loader.hpp"
 
-#include <dlfcn.h>
-#include <fmt/format.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sched.h>
 
 #include "mortise/error.hpp"
 
@@ -20,16 +20,21 @@ using EngineMain = int (*)(const EngineCall*);
 
 EngineMain open_engine() {
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string path = (program.parent_path().parent_path() / "lib" / "libmortise_engine.so").string();
+  const std::string path =
+      (program.parent_path().parent_path() / "lib" / "libmortise_engine.so").string();
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* reason = dlerror();
-    throw Error(Code::Plugin, fmt::format("the engine cannot be opened: {}", reason == nullptr ? path : reason),
-                "build the target mortise_engine (it needs LibTorch: sdk/bootstrap/bootstrap.sh), or install Mortise again");
+    throw Error(Code::Plugin,
+                fmt::format("the engine cannot be opened: {}", reason == nullptr ? path : reason),
+                "build the target mortise_engine (it needs LibTorch: sdk/bootstrap/bootstrap.sh), "
+                "or install Mortise again");
   }
   void* symbol = dlsym(handle, "mortise_engine_main");
   if (symbol == nullptr)
-    throw Error(Code::Plugin, fmt::format("{} has no symbol mortise_engine_main", path), "install Mortise again: program and engine belong together");
+    throw Error(Code::Plugin,
+                fmt::format("{} has no symbol mortise_engine_main", path),
+                "install Mortise again: program and engine belong together");
   return reinterpret_cast<EngineMain>(symbol);
 }
 

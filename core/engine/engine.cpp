@@ -1,18 +1,19 @@
 // The engine's entry: verb → function, and LibTorch's exceptions → mortise::Error.
 #include "core/engine/engine.hpp"
 
+#include <cstdio>
+#include <new>
+#include <utility>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <new>
-#include <utility>
-
-#include "core/engine/verbs.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+
+#include "core/engine/verbs.hpp"
 
 namespace mortise::core {
 
@@ -23,10 +24,15 @@ using Verb = int (*)(const EngineCall&);
 // One line a verb: the table of contents of the engine.
 constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"engine-info", run_engine_info},
+    {"train", run_train},
+    {"evaluate", run_evaluate},
+    {"plan", run_plan},
+    {"data", run_data},
 };
 
 int dispatch(const EngineCall& call) {
-  MORTISE_ASSERT(call.options != nullptr && call.host != nullptr, "the CLI must fill options and host");
+  MORTISE_ASSERT(call.options != nullptr && call.host != nullptr,
+                 "the CLI must fill options and host");
   for (const auto& [name, function] : kVerbs)
     if (name == call.verb) return function(call);
   MORTISE_CHECK(false, "the engine has no verb `{}`", call.verb);
@@ -50,12 +56,16 @@ int mortise_engine_main(const mortise::core::EngineCall* call) {
   try {
     return mortise::core::dispatch(*call);
   } catch (const c10::Error& error) {
-    mortise::Error out(mortise::Code::Internal, fmt::format("LibTorch refused an operation: {}", error.what_without_backtrace()),
-                       "this is a bug of Mortise or of a plugin; run again with MORTISE_LOG=debug and report it");
+    mortise::Error out(
+        mortise::Code::Internal,
+        fmt::format("LibTorch refused an operation: {}", error.what_without_backtrace()),
+        "this is a bug of Mortise or of a plugin; run again with MORTISE_LOG=debug and report it");
     out.add_context(fmt::format("in `mortise {}`", call->verb));
     throw out;
   } catch (const std::bad_alloc&) {
-    throw mortise::Error(mortise::Code::DoesNotFit, fmt::format("out of memory in `mortise {}`", call->verb),
-                         "lower batch.micro, batch.seq_len or model.width; `mortise plan` tells the sizes");
+    throw mortise::Error(
+        mortise::Code::DoesNotFit,
+        fmt::format("out of memory in `mortise {}`", call->verb),
+        "lower batch.micro, batch.seq_len or model.width; `mortise plan` tells the sizes");
   }
 }

@@ -7,5 +7,11 @@ namespace mortise::core {
 
 /// What the machine under the engine is, for `doctor` and lock files: prints one JSON object.
 int run_engine_info(const EngineCall& call);
+/// Trains into a run directory (engine/train/job.cpp), evaluates (engine/evaluate/evaluate_job.cpp), and tells what a job will cost
+/// and what its data are (engine/train/plan_job.cpp).
+int run_train(const EngineCall& call);
+int run_evaluate(const EngineCall& call);
+int run_plan(const EngineCall& call);
+int run_data(const EngineCall& call);
 
 }  // namespace mortise::core

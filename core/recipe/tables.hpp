@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mortise/schema.hpp"
@@ -158,22 +159,57 @@ struct ExportKeys {
   static void describe(Schema<ExportKeys>& s);
 };
 
+/// One entry of [gate]: what a score ("ppl.perplexity" = eval name, dot, score name) must keep to, else exit 4.
+struct GateKeys {
+  std::optional<double> min, max;
+  Value max_increase;           // against the same score of `against`: "3%" relative, 0.1 absolute
+  Value max_decrease;
+  std::string against;          // a stage; empty: the nearest earlier one that has this score
+  static void describe(Schema<GateKeys>& s);
+};
+
+/// [sweep]: one run per point of the grid; lists under `zip` advance together.
+struct SweepTable {
+  Value grid, zip;              // tables in the shape of the recipe, with a list at each leaf
+  std::vector<int64_t> seeds;   // a grid over run.seed
+  static void describe(Schema<SweepTable>& s);
+};
+
 /// One place of a recipe where a component stands.
 struct Slot {
   std::string path;             // "optimizer", "data.train.*", "model.layer.*"; `*` is a name that the user chooses
   std::string interface_id;     // "optimizer/1.0"
-  bool required = false;        // for the tasks that use it
+  std::vector<std::string> required_for;  // tasks that cannot do without (a `*` slot: without at least one)
   std::string default_type;     // used when the table names none; empty: `type` is required
   std::vector<FieldInfo> keys;  // the slot's own keys
+  std::string doc;
 };
 
 /// All slots, in the order in which a resolved recipe prints them.   Thread: [any-thread].
 const std::vector<Slot>& slots();
 /// All tables without a component: path ("run", "model.init") and fields.
 struct CoreTable {
-  std::string path;
+  std::string path;             // "run", "gate.*"
   std::vector<FieldInfo> fields;
+  std::string doc;
 };
 const std::vector<CoreTable>& core_tables();
+
+/// A rule between tables of a whole resolved recipe.
+struct RecipeRule {
+  std::string code;             // "E410"
+  std::string expression;       // over full paths: "batch.global % batch.micro == 0"
+  std::string message, fix;
+  std::vector<std::string> tasks;
+  std::vector<std::string> places;  // paths to point at, the first that a user wrote wins
+};
+const std::vector<RecipeRule>& recipe_rules();
+
+/// Finds the slot of a table path ("data.train.wordnet" → "data.train.*"); null when there is none.
+const Slot* find_slot(std::string_view path);
+/// A component's own parameters and its `type`: the table without the keys of its slot.
+Value component_config(const Value& table, const Slot& slot);
+/// Top-level names in the order in which a resolved recipe prints them.
+const std::vector<std::string>& section_order();
 
 }  // namespace mortise::core

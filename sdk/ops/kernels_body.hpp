@@ -176,60 +176,103 @@ void transpose_into(const float* src, int64_t stride, int64_t length, int64_t di
     for (int64_t d = 0; d < dim; ++d) dst[d * padded + j] = src[j * stride + d];
 }
 
-// row[j] = Σ_d x[d]·matrix[d][j] for j < count, in whole vectors (the padding is written too).
-inline void row_times(const float* x, const float* matrix, int64_t dim, int64_t padded, int64_t count, float* row) {
-  int64_t j = 0;
-  for (; j + 2 * W <= count + W; j += 2 * W) {
-    if (j + 2 * W > padded) break;
-    Vec a{}, b{};
-    for (int64_t d = 0; d < dim; ++d) {
-      const float* m = matrix + d * padded + j;
-      a += x[d] * load(m);
-      b += x[d] * load(m + W);
-    }
-    store(row + j, a);
-    store(row + j + W, b);
+// Attention works on tiles of R neighbouring queries of one head (8, then 4, 2, 1), so that each key or value is
+// loaded once per tile and the R sums stay in registers.
+template <int R>
+struct Rows {
+  const float* row[R];
+  Rows(const float* first, int64_t stride) {
+    for (int r = 0; r < R; ++r) row[r] = first + r * stride;
   }
-  for (; j < count; j += W) {
-    Vec a{};
-    for (int64_t d = 0; d < dim; ++d) a += x[d] * load(matrix + d * padded + j);
-    store(row + j, a);
+};
+
+// scores[r][j] = Σ_d x[r][d]·matrix[d][j] for j < count, in whole vectors (the padding is written too).
+template <int R>
+inline void tile_scores(const Rows<R>& x, const float* matrix, int64_t dim, int64_t padded, int64_t count, float* scores) {
+  for (int64_t j = 0; j < count; j += W) {
+    Vec total[R] = {};
+    for (int64_t d = 0; d < dim; ++d) {
+      const Vec m = load(matrix + d * padded + j);
+      for (int r = 0; r < R; ++r) total[r] += x.row[r][d] * m;
+    }
+    for (int r = 0; r < R; ++r) store(scores + r * padded + j, total[r]);
   }
 }
 
-// out[d] (+)= Σ_j row[j]·matrix[j·stride + d], for j < count.
-inline void weighted_rows(const float* row, const float* matrix, int64_t stride, int64_t count, int64_t dim, float* out) {
+// out[r][d] = Σ_j weights[r][j]·matrix[j·stride + d] for j < count.
+template <int R>
+inline void tile_weighted_sum(const float* weights, int64_t padded, const float* matrix, int64_t stride, int64_t count, int64_t dim, float* out, int64_t out_stride) {
   each_load(dim, [&](int64_t i, auto get, auto put) {
-    Vec a{};
-    for (int64_t j = 0; j < count; ++j) a += row[j] * get(matrix + j * stride + i, 0);
-    put(out + i, a);
+    Vec total[R] = {};
+    for (int64_t j = 0; j < count; ++j) {
+      const Vec m = get(matrix + j * stride + i, 0);
+      for (int r = 0; r < R; ++r) total[r] += weights[r * padded + j] * m;
+    }
+    for (int r = 0; r < R; ++r) put(out + r * out_stride + i, total[r]);
   });
 }
 
-// The probabilities of query i over keys 0…i, from scores in `row`; returns the log-sum-exp.
-inline float softmax_row(float* row, int64_t count) {
-  const float lse = log_sum_exp(row, count);
-  each_load(count, [&](int64_t j, auto get, auto put) { put(row + j, exp_vec(get(row + j, -__builtin_inff()) - lse)); });
+// sums[j][d] += Σ_r weights[r][j]·x[r][d] for j < count.
+template <int R>
+inline void tile_add_outer(const float* weights, int64_t padded, const Rows<R>& x, int64_t count, int64_t dim, float* sums, int64_t stride) {
+  each_load(dim, [&](int64_t i, auto get, auto put) {
+    Vec rows[R];
+    for (int r = 0; r < R; ++r) rows[r] = get(x.row[r] + i, 0);
+    for (int64_t j = 0; j < count; ++j) {
+      Vec total = get(sums + j * stride + i, 0);
+      for (int r = 0; r < R; ++r) total += weights[r * padded + j] * rows[r];
+      put(sums + j * stride + i, total);
+    }
+  });
+}
+
+// Turns the scores of one query into probabilities of its `visible` keys, zero beyond; returns the log-sum-exp.
+inline float softmax_row(float* row, int64_t visible, int64_t count, float scale) {
+  each_load(visible, [&](int64_t j, auto get, auto put) { put(row + j, get(row + j, 0) * scale); });
+  const float lse = log_sum_exp(row, visible);
+  each_load(visible, [&](int64_t j, auto get, auto put) { put(row + j, exp_vec(get(row + j, 0) - lse)); });
+  for (int64_t j = visible; j < count; ++j) row[j] = 0;
   return lse;
 }
 
-inline void scale_row(float* row, int64_t count, float scale) {
-  each_load(count, [&](int64_t j, auto get, auto put) { put(row + j, get(row + j, 0) * scale); });
+// Calls tile<R>(first query) over 0…length.
+template <class Tile>
+inline void each_tile(int64_t length, Tile tile) {
+  int64_t i = 0;
+  for (; i + 8 <= length; i += 8) tile.template operator()<8>(i);
+  if (length - i >= 4) tile.template operator()<4>(i), i += 4;
+  if (length - i >= 2) tile.template operator()<2>(i), i += 2;
+  if (length - i >= 1) tile.template operator()<1>(i);
 }
 
 void attention(const DocumentShape& s, const float* q, const float* k, const float* v, float* o, float* lse, float* scratch) {
   const int64_t padded = (s.length + 15) / 16 * 16;
   float* keys = scratch;
-  float* row = keys + s.head_dim * padded;
+  float* p = keys + s.head_dim * padded;
   transpose_into(k, s.kv_stride, s.length, s.head_dim, padded, keys);
   for (int64_t head = 0; head < s.heads; ++head)
-    for (int64_t i = 0; i < s.length; ++i) {
-      const int64_t at = i * s.q_stride + head * s.head_dim;
-      row_times(q + at, keys, s.head_dim, padded, i + 1, row);
-      scale_row(row, i + 1, s.scale);
-      lse[head * s.length + i] = softmax_row(row, i + 1);
-      weighted_rows(row, v, s.kv_stride, i + 1, s.head_dim, o + at);
-    }
+    each_tile(s.length, [&]<int R>(int64_t i) {
+      const int64_t at = i * s.q_stride + head * s.head_dim, count = i + R;
+      tile_scores<R>(Rows<R>(q + at, s.q_stride), keys, s.head_dim, padded, count, p);
+      for (int r = 0; r < R; ++r) lse[head * s.length + i + r] = softmax_row(p + r * padded, i + r + 1, count, s.scale);
+      tile_weighted_sum<R>(p, padded, v, s.kv_stride, count, s.head_dim, o + at, s.q_stride);
+    });
+}
+
+inline float dot(const float* a, const float* b, int64_t n) {
+  Vec total{};
+  each_load(n, [&](int64_t i, auto get, auto) { total += get(a + i, 0) * get(b + i, 0); });
+  return sum(total);
+}
+
+// p: scores → probabilities; ds: products of go and v → gradients of the scores.  Zero beyond the visible keys.
+inline void score_gradients(float* p, float* ds, int64_t visible, int64_t count, float scale, float lse, float delta) {
+  each_load(visible, [&](int64_t j, auto get, auto put) {
+    const Vec probability = exp_vec(get(p + j, 0) * scale - lse);
+    put(p + j, probability);
+    put(ds + j, probability * (get(ds + j, 0) - delta) * scale);
+  });
+  for (int64_t j = visible; j < count; ++j) p[j] = ds[j] = 0;
 }
 
 void attention_backward(const DocumentShape& s, const float* q, const float* k, const float* v, const float* o, const float* go, const float* lse,
@@ -238,33 +281,25 @@ void attention_backward(const DocumentShape& s, const float* q, const float* k, 
   float* keys = scratch;
   float* values = keys + s.head_dim * padded;
   float* p = values + s.head_dim * padded;
-  float* ds = p + padded;
+  float* ds = p + 8 * padded;
   transpose_into(k, s.kv_stride, s.length, s.head_dim, padded, keys);
   transpose_into(v, s.kv_stride, s.length, s.head_dim, padded, values);
   for (int64_t j = 0; j < s.length; ++j)
     for (int64_t d = 0; d < s.head_dim; ++d) gk[j * s.kv_stride + d] = gv[j * s.kv_stride + d] = 0;
   for (int64_t head = 0; head < s.heads; ++head)
-    for (int64_t i = 0; i < s.length; ++i) {
-      const int64_t at = i * s.q_stride + head * s.head_dim, count = i + 1;
-      Vec products{};
-      each_load(s.head_dim, [&](int64_t d, auto get, auto) { products += get(o + at + d, 0) * get(go + at + d, 0); });
-      const float delta = sum(products), row_lse = lse[head * s.length + i];
-      row_times(q + at, keys, s.head_dim, padded, count, p);
-      row_times(go + at, values, s.head_dim, padded, count, ds);
-      each_load(count, [&](int64_t j, auto get, auto put) {
-        const Vec probability = exp_vec(get(p + j, -__builtin_inff()) * s.scale - row_lse);
-        put(p + j, probability);
-        put(ds + j, probability * (get(ds + j, 0) - delta) * s.scale);
-      });
-      weighted_rows(ds, k, s.kv_stride, count, s.head_dim, gq + at);
-      for (int64_t j = 0; j < count; ++j)
-        each_load(s.head_dim, [&](int64_t d, auto get, auto put) {
-          float* gkj = gk + j * s.kv_stride + d;
-          float* gvj = gv + j * s.kv_stride + d;
-          put(gkj, get(gkj, 0) + ds[j] * get(q + at + d, 0));
-          put(gvj, get(gvj, 0) + p[j] * get(go + at + d, 0));
-        });
-    }
+    each_tile(s.length, [&]<int R>(int64_t i) {
+      const int64_t at = i * s.q_stride + head * s.head_dim, count = i + R;
+      const Rows<R> queries(q + at, s.q_stride), gradients(go + at, s.q_stride);
+      tile_scores<R>(queries, keys, s.head_dim, padded, count, p);
+      tile_scores<R>(gradients, values, s.head_dim, padded, count, ds);
+      for (int r = 0; r < R; ++r) {
+        const float delta = dot(o + at + r * s.q_stride, go + at + r * s.q_stride, s.head_dim);
+        score_gradients(p + r * padded, ds + r * padded, i + r + 1, count, s.scale, lse[head * s.length + i + r], delta);
+      }
+      tile_weighted_sum<R>(ds, padded, k, s.kv_stride, count, s.head_dim, gq + at, s.q_stride);
+      tile_add_outer<R>(ds, padded, queries, count, s.head_dim, gk, s.kv_stride);
+      tile_add_outer<R>(p, padded, gradients, count, s.head_dim, gv, s.kv_stride);
+    });
 }
 
 constexpr Kernels table(const char* name) {

@@ -30,6 +30,11 @@ uint64_t mix64(uint64_t x) {  // the finaliser of splitmix64
 
 }  // namespace
 
+void Philox::seek(uint64_t block) {
+  counter_ = block;
+  left_ = 0;
+}
+
 uint32_t Philox::next_u32() {
   if (left_ == 0) {
     block_ = philox_block(key_, stream_, counter_++);

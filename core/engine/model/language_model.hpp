@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,45 +39,55 @@ struct HiddenOutput {
 class LanguageModel final : public Module {
  public:
   /// Builds the model of a resolved [model] table (vocab and width set).  Parameters are uninitialised.
-  /// Throws: Error with the table's path as context.
+  /// Throws: Error with the table's path as context: "while building [model.layer.dense], layer 3".
   static std::shared_ptr<LanguageModel> build(const Value& spec, Host& host, const BuildContext& build);
 
+  /// Throws: DataError on an id outside the vocabulary; Error on a position beyond max_seq_len().
   HiddenOutput forward(const TokenBatch& batch);
   Head& head() { return *head_; }
   int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
   int64_t vocab() const { return vocab_; }
   int64_t width() const { return width_; }
+  /// Positions that the model was made for; 0: no limit.
+  int64_t max_seq_len() const { return max_seq_len_; }
+  /// The name of the [model.layer.*] table that layer `index` came from.
+  const std::string& layer_table(int64_t index) const { return layer_tables_.at(static_cast<size_t>(index)); }
 
  private:
   LanguageModel() = default;
-  int64_t vocab_ = 0, width_ = 0;
+  void build_layers(const Value& spec, Host& host, BuildContext context);
+  void check(const TokenBatch& batch) const;
+
+  int64_t vocab_ = 0, width_ = 0, max_seq_len_ = 0;
   std::shared_ptr<Embedding> embedding_;
   std::vector<std::shared_ptr<Layer>> layers_;
+  std::vector<std::string> layer_tables_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<Head> head_;
   std::map<std::string, std::shared_ptr<Component>> shared_;
 };
 
-/// Fills all parameters from their Init: numbers depend on seed and path only.
+/// Parameters of one part of a model, for `plan`: "model.embedding", "model.layer.dense", "model.norm", "model.head".
+struct PartSize {
+  std::string part;
+  int64_t units = 1;       // layers made from this table
+  int64_t parameters = 0;  // of all units together; a tied tensor counts where it is owned
+};
+std::vector<PartSize> count_parameters(const LanguageModel& model);
+
+/// Fills all parameters from their Init: numbers depend on seed and path only, not on threads or order.
 void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_residual);
 
 /// Streams weights from a directory through an architecture's name map; converts to the model's dtype.
-/// Throws: DataError listing missing, unexpected and misshapen tensors, all at once.
+/// Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and misshapen tensors, all at once.
 void load_weights(LanguageModel& model, const WeightReader& reader, const Architecture& architecture, const Value& spec);
 
-/// Writes config.json and weights (converted to `dtype`) through the name map; tied tensors once.
+/// Writes config.json (last) and weights (converted to `dtype`) through the name map; tied tensors once.
+/// `config_extra` is a table of further keys of config.json (token ids); null: none.
 void save_weights(const LanguageModel& model, const std::string& directory, const WeightFormat& format, const Architecture& architecture,
-                  const Value& spec, at::ScalarType dtype);
+                  const Value& spec, at::ScalarType dtype, const Value& config_extra = Value());
 
-/// Finds the architecture that recognises DIR/config.json among all providers and returns its specification.
-/// Throws: DataError naming the architectures that were tried.
-struct ForeignModel {
-  std::unique_ptr<Architecture> architecture;
-  Value spec;       // complete [model] table
-  Value hf_config;
-};
-
-/// A position-per-token batch of unpacked rows, for scoring and tests: positions 0…T−1.
+/// A batch of unpacked rows, for scoring and tests: positions 0…T−1.
 TokenBatch plain_batch(const at::Tensor& ids_BT);
 
 }  // namespace mortise::core

@@ -16,6 +16,8 @@ namespace mortise {
 class MORTISE_API Philox {
  public:
   Philox(uint64_t key, uint64_t stream) : key_(key), stream_(stream) {}
+  /// Continues at block `block` of the stream: number 4·block.  Any thread may so compute any part.
+  void seek(uint64_t block);
   uint32_t next_u32();
   uint64_t next_u64();
   /// Uniform in [0, 1), 53 bits.

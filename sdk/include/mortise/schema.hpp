@@ -44,6 +44,8 @@ class Use {
   /// True when neither a default nor the recipe names a component.
   bool empty() const { return value_.is_null(); }
   const Value& value() const { return value_; }
+  /// Who would make it; null until the host has read the table.
+  Host* host() const { return host_; }
 
   /// Makes the component.  Throws: Error when empty, or what its constructor throws.   Thread: [main-thread].
   std::unique_ptr<Interface> make(const typename Interface::Args& args) const {
@@ -125,8 +127,14 @@ class Schema {
 
   Config read(const Value& value, Host* host) const {
     Config config{};
-    for (const Member& member : members_)
-      if (const Value* v = value.find(member.name); v != nullptr && !v->is_null()) member.read(config, *v, host);
+    for (const Member& member : members_) {
+      const Value* given = value.find(member.name);
+      if (given != nullptr && !given->is_null()) {
+        member.read(config, *given, host);
+      } else if (const Value own = member.write(config); own.is_table()) {
+        member.read(config, own, host);  // a default component learns who makes it
+      }
+    }
     return config;
   }
 

@@ -1,0 +1,60 @@
+// Filling ids, positions, segments, offsets and targets of a batch.
+#include "core/engine/data/batch.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace mortise::core {
+
+namespace {
+
+int64_t row_length(std::span<const Piece> row) {
+  int64_t length = 0;
+  for (const Piece& piece : row) length += piece.length;
+  return length;
+}
+
+}  // namespace
+
+Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int64_t> indices) {
+  const auto num_rows = static_cast<int64_t>(indices.size());
+  int64_t width = 1;
+  for (const int64_t index : indices) width = std::max(width, row_length(rows.row(index)));
+  Batch batch;
+  const auto longs = at::TensorOptions().dtype(at::kLong);
+  batch.tokens.ids_BT = at::zeros({num_rows, width}, longs);
+  batch.tokens.positions_BT = at::zeros({num_rows, width}, longs);
+  batch.tokens.segments_BT = at::zeros({num_rows, width}, at::TensorOptions().dtype(at::kInt));
+  batch.targets_N = at::zeros({num_rows * width}, longs);
+  at::Tensor mask_N = at::zeros({num_rows * width}, at::TensorOptions().dtype(at::kBool));
+  std::vector<int64_t> offsets = {0};
+  for (int64_t r = 0; r < num_rows; ++r) {
+    int64_t place = r * width;
+    int32_t segment = 0;
+    for (const Piece& piece : rows.row(indices[static_cast<size_t>(r)])) {
+      const int32_t* source = tokens.ids.data() + piece.begin;
+      ++segment;
+      for (int64_t i = 0; i < piece.length; ++i) {
+        batch.tokens.ids_BT.data_ptr<int64_t>()[place + i] = source[i];
+        batch.tokens.positions_BT.data_ptr<int64_t>()[place + i] = i;
+        batch.tokens.segments_BT.data_ptr<int32_t>()[place + i] = segment;
+        batch.targets_N.data_ptr<int64_t>()[place + i] = source[i + 1];
+        mask_N.data_ptr<bool>()[place + i] = i >= piece.masked;
+      }
+      place += piece.length;
+      offsets.push_back(place);
+      batch.num_targets += piece.length - piece.masked;
+      batch.num_inputs += piece.length;
+    }
+    for (; place < (r + 1) * width; ++place) {  // padding: its own document, split so that it costs no attention
+      batch.tokens.positions_BT.data_ptr<int64_t>()[place] = 0;
+      offsets.push_back(place + 1);
+    }
+  }
+  batch.tokens.offsets_S = at::tensor(offsets, longs);
+  if (batch.num_targets < num_rows * width) batch.mask_N = mask_N;
+  return batch;
+}
+
+}  // namespace mortise::core

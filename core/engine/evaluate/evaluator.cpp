@@ -1,0 +1,143 @@
+// Preparing parts once, scoring them, and the unigram baseline beside.
+#include "core/engine/evaluate/evaluator.hpp"
+
+#include <ATen/ATen.h>
+
+#include "mortise/error.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+ScoreReport sum_up(const EvalSlot& slot, const std::vector<std::string>& texts, const Likelihoods& likelihoods) {
+  ScoreSum sum(*slot.metric);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (likelihoods.num_tokens[i] == 0) continue;
+    Sample sample;
+    sample.text = texts[i];
+    sample.log_likelihood = likelihoods.sums[i];
+    sample.num_tokens = likelihoods.num_tokens[i];
+    sum.add(sample);
+  }
+  return sum.report(slot.name, slot.keys.data);
+}
+
+std::vector<std::string> references_of(const Record& record) {
+  std::vector<std::string> references;
+  if (const Value* many = record.fields.find("references"); many != nullptr && many->is_array())
+    for (const Value& text : many->as_array()) references.push_back(text.as_string());
+  else if (const Value* one = record.fields.find("response"); one != nullptr && one->is_string()) references.push_back(one->as_string());
+  return references;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const Workspace& space, LanguageModel& model, Continue generate)
+    : space_(space), model_(model), generate_(std::move(generate)), slots_(make_evals(space.recipe, *space.host)) {
+  for (const EvalSlot& slot : slots_)  // a wrong name must be told before the training, not after it
+    if (!is_prediction_file(slot.keys.data)) corpus_part(space_.corpus, slot.keys.data);
+}
+
+Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {
+  const std::string key = fmt::format("{}:{}", name, limit);
+  if (const auto found = parts_.find(key); found != parts_.end()) return found->second;
+  const std::vector<CorpusRow>& all = corpus_part(space_.corpus, name);
+  std::vector<CorpusRow> rows(all.begin(), all.begin() + (limit > 0 ? std::min<int64_t>(limit, static_cast<int64_t>(all.size())) : static_cast<int64_t>(all.size())));
+  Part& out = parts_[key];
+  std::vector<SourceCount> plain(space_.corpus.sources);
+  for (SourceCount& source : plain) source.weight = 1;  // weights are for training
+  out.tokens = tokenize(*space_.tokenizer, rows, plain, 0);
+  BatchTable batch = space_.tables.batch;
+  batch.shuffle = false;
+  if (batch.overlong == "error") batch.overlong = "split";
+  batch.document_mask = true;
+  out.rows = std::make_unique<RowSet>(out.tokens, batch, 0);
+  for (const CorpusRow& row : rows) {
+    RowText text = row_text(row.record);
+    out.texts.push_back(text.text.substr(static_cast<size_t>(text.prompt_bytes)));
+  }
+  return out;
+}
+
+std::vector<EvalResult> Evaluator::run(int64_t step, bool at_end) {
+  std::vector<EvalResult> results;
+  std::map<std::string, Likelihoods> done;  // metrics on the same part share one pass of the model
+  for (const EvalSlot& slot : slots_) {
+    if (!at_end && (slot.keys.every == 0 || step % slot.keys.every != 0)) continue;
+    try {
+      if (is_prediction_file(slot.keys.data)) {
+        EvalResult result;
+        result.report = score_file(slot, &result.num_samples);
+        results.push_back(std::move(result));
+      } else if (slot.metric->needs() == Metric::Needs::Likelihood) {
+        results.push_back(likelihood(slot, done));
+      } else {
+        results.push_back(generated(slot));
+      }
+    } catch (Error& error) {
+      error.add_context(fmt::format("while evaluating [eval.{}]", slot.name));
+      throw;
+    }
+  }
+  return results;
+}
+
+EvalResult Evaluator::likelihood(const EvalSlot& slot, std::map<std::string, Likelihoods>& done) {
+  Part& data = part(slot.keys.data, slot.keys.limit);
+  const std::string key = fmt::format("{}:{}", slot.keys.data, slot.keys.limit);
+  if (!done.contains(key)) done[key] = model_likelihoods(model_, data.tokens, *data.rows, space_.tables.batch.micro);
+  EvalResult result;
+  result.report = sum_up(slot, data.texts, done[key]);
+  result.num_samples = static_cast<int64_t>(data.texts.size());
+  if (space_.tokens.num_tokens() == 0) return result;  // no training data, no baseline
+  if (unigram_ == nullptr) unigram_ = std::make_unique<Unigram>(space_.tokens, model_.vocab());
+  if (data.unigram == nullptr) data.unigram = std::make_unique<Likelihoods>(unigram_->likelihoods(data.tokens, *data.rows));
+  result.baseline = sum_up(slot, data.texts, *data.unigram).scores;
+  return result;
+}
+
+EvalResult Evaluator::generated(const EvalSlot& slot) {
+  const std::vector<CorpusRow>& rows = corpus_part(space_.corpus, slot.keys.data);
+  const size_t count = slot.keys.limit > 0 ? std::min(static_cast<size_t>(slot.keys.limit), rows.size()) : rows.size();
+  std::vector<std::string> prompts;
+  std::vector<std::vector<std::string>> references;
+  for (size_t i = 0; i < count; ++i) {
+    const Value* prompt = rows[i].record.fields.find("prompt");
+    references.push_back(references_of(rows[i].record));
+    if (prompt == nullptr || !prompt->is_string() || references.back().empty())
+      throw DataError(fmt::format("record {} has no `prompt` with a `response` or `references`; this metric judges generated text", rows[i].record.id),
+                      "make these fields with a `prompt_template` step, or choose a metric on likelihoods such as perplexity");
+    prompts.push_back(prompt->as_string());
+  }
+  const std::vector<std::string> texts = generate_(prompts, slot.keys.max_new_tokens);
+  ScoreSum sum(*slot.metric);
+  for (size_t i = 0; i < count; ++i) {
+    Sample sample;
+    sample.prediction = texts[i];
+    sample.references = references[i];
+    sum.add(sample);
+  }
+  EvalResult result;
+  result.report = sum.report(slot.name, slot.keys.data);
+  result.num_samples = static_cast<int64_t>(count);
+  return result;
+}
+
+Value to_value(const EvalResult& result, int64_t step) {
+  Value out = to_value(result.report);
+  out["step"] = step;
+  out["samples"] = result.num_samples;
+  if (result.baseline.empty()) return out;
+  Value baseline = Value::table();
+  for (const Score& score : result.baseline) baseline[score.name] = score.value;
+  out["unigram_baseline"] = baseline;
+  return out;
+}
+
+std::string result_line(const EvalResult& result) {
+  std::string line = score_line(result.report);
+  if (!result.baseline.empty()) line += fmt::format("   (unigram baseline: {} {:.1f})", result.baseline.front().name, result.baseline.front().value);
+  return line;
+}
+
+}  // namespace mortise::core

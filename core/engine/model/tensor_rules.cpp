@@ -1,0 +1,115 @@
+// TensorRule in both directions.  Every operation is a view or one copy, and exactly invertible.
+#include "core/engine/model/tensor_rules.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "mortise/error.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+std::vector<int64_t> inverse_order(const std::vector<int64_t>& order) {
+  std::vector<int64_t> inverse(order.size());
+  for (size_t i = 0; i < order.size(); ++i) inverse.at(static_cast<size_t>(order[i])) = static_cast<int64_t>(i);
+  return inverse;
+}
+
+std::vector<int64_t> permuted(const std::vector<int64_t>& view, const std::vector<int64_t>& order) {
+  std::vector<int64_t> out;
+  for (const int64_t axis : order) out.push_back(view.at(static_cast<size_t>(axis)));
+  return out;
+}
+
+/// Levenshtein distance, one row at a time.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs) {
+  switch (rule.op) {
+    case TensorRule::Op::Rename: return theirs.at(0);
+    case TensorRule::Op::Concat: return at::cat(theirs, rule.dim);
+    case TensorRule::Op::Stack: return at::stack(theirs, rule.dim);
+    case TensorRule::Op::Slice: return theirs.at(0).narrow(rule.dim, rule.begin, rule.sizes.at(0));
+    case TensorRule::Op::Transpose: return theirs.at(0).t();
+    case TensorRule::Op::Permute: return theirs.at(0).view(rule.view).permute(rule.order).reshape(theirs.at(0).sizes());
+  }
+  MORTISE_ASSERT(false, "unknown operation of a tensor rule");
+  return {};
+}
+
+std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ours) {
+  switch (rule.op) {
+    case TensorRule::Op::Rename: return {ours};
+    case TensorRule::Op::Concat: return ours.split_with_sizes(rule.sizes, rule.dim);
+    case TensorRule::Op::Stack: return ours.unbind(rule.dim);
+    case TensorRule::Op::Transpose: return {ours.t()};
+    case TensorRule::Op::Permute:
+      return {ours.reshape(permuted(rule.view, rule.order)).permute(inverse_order(rule.order)).reshape(ours.sizes())};
+    case TensorRule::Op::Slice: break;
+  }
+  MORTISE_ASSERT(false, "a slice alone has no inverse");
+  return {};
+}
+
+std::optional<at::ScalarType> scalar_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::F32: return at::kFloat;
+    case Dtype::F16: return at::kHalf;
+    case Dtype::BF16: return at::kBFloat16;
+    case Dtype::F64: return at::kDouble;
+    default: return std::nullopt;
+  }
+}
+
+Dtype file_dtype(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat: return Dtype::F32;
+    case at::kHalf: return Dtype::F16;
+    case at::kBFloat16: return Dtype::BF16;
+    case at::kDouble: return Dtype::F64;
+    default: MORTISE_CHECK(false, "weights of this element type cannot be stored"); return Dtype::F32;
+  }
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (size_t begin = star; begin <= name.size(); ++begin)
+    if (matches(rest, name.substr(begin))) return true;
+  return false;
+}
+
+std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates) {
+  size_t best = std::max<size_t>(2, name.size() / 6) + 1;
+  std::optional<std::string> found;
+  for (const std::string& candidate : candidates) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance < best) {
+      best = distance;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+}  // namespace mortise::core

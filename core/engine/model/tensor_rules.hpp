@@ -1,0 +1,33 @@
+// The two directions of an architecture's TensorRule, and element types of files ↔ LibTorch.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mortise/architecture.hpp"
+#include "mortise/dtype.hpp"
+
+namespace mortise::core {
+
+/// Makes our tensor of theirs; works on meta tensors too, which is how shapes are checked before data is read.
+/// Throws: c10::Error when the shapes do not allow the operation.
+at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs);
+
+/// The inverse: their tensors, one per rule.theirs.  Not for Slice, whose inverse needs several rules (see save_weights).
+std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ours);
+
+/// Nothing for types that hold no weights of ours (8-bit floats, …).
+std::optional<at::ScalarType> scalar_type(Dtype dtype);
+Dtype file_dtype(at::ScalarType type);
+
+/// Says whether `name` matches a pattern in which `*` stands for any run of characters.
+bool matches(std::string_view pattern, std::string_view name);
+
+/// The candidate nearest to `name` by edit distance, when it is near enough to be a slip.
+std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates);
+
+}  // namespace mortise::core

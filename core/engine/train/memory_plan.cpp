@@ -1,0 +1,179 @@
+// Measuring units and playing a step through.
+#include "core/engine/train/memory_plan.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "core/engine/train/trainer.hpp"
+#include "mortise/error.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+/// Bytes of one unit.
+struct UnitCost {
+  int64_t forward_extra = 0;   // beyond what was there before and what is kept
+  int64_t kept = 0;            // until its backward pass, its output included
+  int64_t backward_extra = 0;  // beyond all that is there when its backward pass begins
+  int64_t parameters = 0;      // bytes of its trainable parameters, as many of their gradients
+};
+
+class Meter {
+ public:
+  explicit Meter(Device& device) : device_(device) {}
+  int64_t now() const { return device_.memory().current_bytes; }
+  int64_t peak() const { return device_.memory().peak_bytes; }
+  void reset() { device_.reset_peak(); }
+
+ private:
+  Device& device_;
+};
+
+int64_t trainable_bytes(const Module& module) {
+  int64_t bytes = 0;
+  for (const NamedTensor& tensor : module.parameters())
+    if (tensor.tensor.requires_grad()) bytes += static_cast<int64_t>(tensor.tensor.nbytes());
+  return bytes;
+}
+
+/// Runs `forward` on a leaf, then its backward pass with a gradient of ones, and notes the bytes.
+template <class Forward>
+UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
+  UnitCost cost;
+  cost.parameters = trainable_bytes(module);
+  const int64_t before = meter.now();
+  meter.reset();
+  at::Tensor output = forward();
+  cost.kept = meter.now() - before;
+  cost.forward_extra = meter.peak() - meter.now();
+  if (output.requires_grad()) {
+    const int64_t begin = meter.now();
+    at::Tensor gradient = at::ones_like(output);  // what comes from above is alive in a real backward pass too
+    meter.reset();
+    output.backward(gradient);
+    cost.backward_extra = meter.peak() - begin;
+  }
+  for (const NamedTensor& tensor : module.parameters()) {
+    at::Tensor handle = tensor.tensor;
+    handle.mutable_grad().reset();
+  }
+  return cost;
+}
+
+struct Costs {
+  UnitCost embedding, norm, objective;
+  std::map<std::string, UnitCost> layers;  // by table
+  int64_t optimizer_bytes = 0, sample_parameters = 0;
+  int64_t batch = 0;
+};
+
+Batch first_batch(const Workspace& space) {
+  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < std::min(space.tables.batch.micro, space.tables.batch.global); ++i) indices.push_back(order.at(i));
+  return make_batch(space.tokens, *space.rows, indices);
+}
+
+// The specification with one layer of each table.
+Value one_of_each(Value spec) {
+  for (auto& [name, table] : spec["layer"].as_table()) table["repeat"] = 1;
+  return spec;
+}
+
+int64_t measure_optimizer(Meter& meter, const Workspace& space, LanguageModel& model, Host& host) {
+  std::vector<Slot> list;
+  for (const NamedTensor& tensor : model.parameters()) {
+    if (!tensor.tensor.requires_grad()) continue;
+    list.push_back({tensor.tensor, at::zeros_like(tensor.tensor), 0.0, 0.0, tensor.name, tensor.tensor.sizes().vec()});
+  }
+  const Slots slots(std::move(list));
+  const int64_t before = meter.now();
+  const auto optimizer = make<Optimizer>(host, space.recipe.at("optimizer"), slots);
+  at::NoGradGuard no_grad;
+  optimizer->step({0});  // some make their state at the first step
+  return meter.now() - before;
+}
+
+Costs measure_units(const Workspace& space, Host& host) {
+  Costs costs;
+  Meter meter(*space.device);
+  const int64_t before_batch = meter.now();
+  const Batch batch = first_batch(space);
+  costs.batch = meter.now() - before_batch;
+  const auto model = build_model(one_of_each(space.model_spec), space.tables, host, space.device->device());
+  initialise(*model, 1, 0.02, false);
+  const auto objective = make<Objective>(host, space.recipe.at("objective"), {});
+  const at::TensorOptions options = at::TensorOptions().dtype(scalar_type_of(space.tables.run.dtype)).device(space.device->device());
+  BlockInput in;
+  in.positions_BT = batch.tokens.positions_BT;
+  in.segments_BT = batch.tokens.segments_BT;
+  in.offsets_S = batch.tokens.offsets_S;
+  in.x_BTD = at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options).set_requires_grad(true);
+  int64_t layer_index = 0;
+  model->visit([&](const std::string&, Module& module) {
+    if (auto* embedding = dynamic_cast<Embedding*>(&module)) {
+      costs.embedding = measure(meter, module, [&] { return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT); });
+    } else if (auto* layer = dynamic_cast<Layer*>(&module)) {
+      costs.layers[model->layer_table(layer_index++)] = measure(meter, module, [&] { return layer->forward(in).x_BTD; });
+    }
+    in.x_BTD.mutable_grad().reset();
+  });
+  costs.objective = measure(meter, model->head(), [&] {
+    ObjectiveInput input;
+    input.hidden_ND = in.x_BTD.reshape({-1, model->width()});
+    input.head = &model->head();
+    input.targets_N = batch.targets_N;
+    input.mask_N = batch.mask_N;
+    input.normaliser = static_cast<double>(std::max<int64_t>(1, batch.num_targets));
+    return objective->forward(input).loss;
+  });
+  costs.norm.kept = static_cast<int64_t>(in.x_BTD.nbytes());  // its output; its inputs are the last layer's
+  in.x_BTD.mutable_grad().reset();
+  costs.sample_parameters = trainable_bytes(*model);
+  costs.optimizer_bytes = measure_optimizer(meter, space, *model, host);
+  return costs;
+}
+
+/// Plays one micro-batch after another through the stack; returns the highest mark.
+int64_t play(const Costs& costs, const std::vector<const UnitCost*>& units, int64_t resident, int64_t gradients, bool accumulates) {
+  int64_t peak = 0;
+  for (int pass = 0; pass < (accumulates ? 2 : 1); ++pass) {
+    int64_t now = resident + costs.batch + (pass == 1 ? gradients : 0);
+    const auto mark = [&](int64_t extra) { peak = std::max(peak, now + extra); };
+    for (const UnitCost* unit : units) {
+      mark(unit->kept + unit->forward_extra);
+      now += unit->kept;
+    }
+    for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+      mark((*unit)->backward_extra);
+      now += (pass == 0 ? (*unit)->parameters : 0) - (*unit)->kept;
+    }
+    mark(0);
+  }
+  return std::max(peak, resident + gradients);
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Workspace& space, Host& host) {
+  const Costs costs = measure_units(space, host);
+  const auto whole = build_model(space.model_spec, space.tables, host, at::kMeta);
+  MemoryPlan plan;
+  for (const NamedTensor& tensor : whole->tensors()) plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
+  plan.gradients = trainable_bytes(*whole);
+  plan.optimizer = static_cast<int64_t>(static_cast<double>(costs.optimizer_bytes) * static_cast<double>(plan.gradients) /
+                                        static_cast<double>(std::max<int64_t>(1, costs.sample_parameters)));
+  std::vector<const UnitCost*> units = {&costs.embedding};
+  for (int64_t i = 0; i < whole->num_layers(); ++i) units.push_back(&costs.layers.at(whole->layer_table(i)));
+  units.push_back(&costs.norm);
+  units.push_back(&costs.objective);
+  plan.peak = play(costs, units, plan.weights + plan.optimizer, plan.gradients, space.tables.batch.global > space.tables.batch.micro);
+  plan.activations = plan.peak - plan.weights - plan.optimizer;
+  return plan;
+}
+
+}  // namespace mortise::core

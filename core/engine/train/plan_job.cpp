@@ -1,0 +1,150 @@
+// The engine's verbs "plan" and "data": they read data, and neither weights nor gradients.
+//
+// Options: plan: {json, notes}; data: {what: "stats" or "preview", rows, json}.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/engine/train/plan.hpp"
+#include "core/engine/train/progress.hpp"
+#include "core/engine/verbs.hpp"
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+constexpr int64_t kBarWidth = 40;
+
+/// Documents by length, in classes that double.
+std::vector<std::pair<int64_t, int64_t>> length_classes(const TokenSet& tokens) {
+  std::vector<std::pair<int64_t, int64_t>> classes;  // upper bound, documents
+  for (int64_t d = 0; d < tokens.num_documents(); ++d) {
+    const int64_t length = tokens.begins[static_cast<size_t>(d) + 1] - tokens.begins[static_cast<size_t>(d)];
+    size_t place = 0;
+    for (int64_t bound = 8; bound < length; bound *= 2) ++place;
+    while (classes.size() <= place) classes.emplace_back(int64_t{8} << classes.size(), 0);
+    ++classes[place].second;
+  }
+  return classes;
+}
+
+Value stats_value(const Workspace& space) {
+  Value out = Value::table();
+  for (const SourceCount& source : space.corpus.sources) {
+    Value& entry = out["sources"][source.name];
+    entry["records"] = source.report.records;
+    entry["bytes"] = source.report.bytes;
+    entry["skipped"] = source.report.skipped;
+    entry["repaired"] = source.report.repaired;
+    entry["weight"] = source.weight;
+    entry["fingerprint"] = source.fingerprint;
+  }
+  for (const StepCount& step : space.corpus.steps) {
+    Value& entry = out["steps"][step.name];
+    entry["in"] = step.in;
+    entry["out"] = step.out;
+    entry["dropped"] = Value::table();
+    for (const auto& [reason, count] : step.dropped) entry["dropped"][reason] = count;
+  }
+  for (const auto& [part, rows] : space.corpus.parts)
+    if (!rows.empty()) out["parts"][part] = static_cast<int64_t>(rows.size());
+  Value histogram = Value::array();
+  for (const auto& [bound, count] : length_classes(space.tokens)) {
+    Value entry = Value::table();
+    entry["up_to"] = bound;
+    entry["documents"] = count;
+    histogram.as_array().push_back(std::move(entry));
+  }
+  out["tokens"]["documents"] = space.tokens.num_documents();
+  out["tokens"]["tokens"] = space.tokens.num_tokens();
+  out["tokens"]["lengths"] = histogram;
+  out["rows"]["count"] = space.rows->num_rows();
+  out["rows"]["full"] = static_cast<double>(space.rows->total_inputs()) / static_cast<double>(space.rows->num_rows() * space.rows->seq_len());
+  out["rows"]["targets"] = space.rows->total_targets();
+  out["rows"]["overlong_documents"] = space.rows->num_overlong();
+  out["fingerprint"] = space.corpus.fingerprint;
+  return out;
+}
+
+std::string stats_text(const Workspace& space) {
+  std::string text = fmt::format("{:<24} {:>10} {:>12} {:>9} {:>9}\n", "source", "records", "bytes", "skipped", "repaired");
+  for (const SourceCount& s : space.corpus.sources)
+    text += fmt::format("{:<24} {:>10} {:>12} {:>9} {:>9}\n", s.name, grouped(s.report.records), grouped(s.report.bytes), s.report.skipped, s.report.repaired);
+  if (!space.corpus.steps.empty()) text += fmt::format("\n{:<24} {:>10} {:>12}  dropped\n", "step", "in", "out");
+  for (const StepCount& step : space.corpus.steps) {
+    std::string reasons;
+    for (const auto& [reason, count] : step.dropped) reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, grouped(count));
+    text += fmt::format("{:<24} {:>10} {:>12}  {}\n", step.name, grouped(step.in), grouped(step.out), reasons.empty() ? "nothing" : reasons);
+  }
+  text += fmt::format("\n{:<24} {:>10}\n", "part", "documents");
+  for (const auto& [part, rows] : space.corpus.parts)
+    if (!rows.empty()) text += fmt::format("{:<24} {:>10}\n", part, grouped(static_cast<int64_t>(rows.size())));
+  text += fmt::format("\ntokens per document ({} tokens in all)\n", grouped(space.tokens.num_tokens()));
+  const auto classes = length_classes(space.tokens);
+  int64_t most = 1;
+  for (const auto& entry : classes) most = std::max(most, entry.second);
+  for (const auto& [bound, count] : classes) text += fmt::format("  ≤ {:>6} {:>10}  {}\n", bound, grouped(count), std::string(static_cast<size_t>(kBarWidth * count / most), '#'));
+  text += fmt::format("\nrows       {} × {}, {:.1f} % full, {} targets, {} documents cut\n", grouped(space.rows->num_rows()), space.rows->seq_len(),
+                      100.0 * static_cast<double>(space.rows->total_inputs()) / static_cast<double>(space.rows->num_rows() * space.rows->seq_len()),
+                      grouped(space.rows->total_targets()), space.rows->num_overlong());
+  return text;
+}
+
+// The documents of the first rows of training, decoded; ⟦ ⟧ hold what is trained.
+Value preview_rows(const Workspace& space, int64_t count) {
+  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  Value rows = Value::array();
+  for (int64_t i = 0; i < std::min(count, space.rows->num_rows()); ++i) {
+    Value documents = Value::array();
+    for (const Piece& piece : space.rows->row(order.at(i))) {
+      const auto ids = [&](int64_t from, int64_t to) {
+        return std::vector<int32_t>(space.tokens.ids.begin() + piece.begin + from, space.tokens.ids.begin() + piece.begin + to);
+      };
+      const int64_t trained = piece.masked + 1;  // the first token of a piece is never a target
+      documents.as_array().emplace_back(fmt::format("{}⟦{}⟧", space.tokenizer->decode(ids(0, trained), false), space.tokenizer->decode(ids(trained, piece.length + 1), false)));
+    }
+    rows.as_array().push_back(std::move(documents));
+  }
+  return rows;
+}
+
+}  // namespace
+
+int run_plan(const EngineCall& call) {
+  WorkspaceOptions options;
+  options.keep_train_texts = true;
+  const Workspace space = make_workspace(*call.recipe, *call.host, options);
+  const Value* notes = call.options->find("notes");
+  const JobPlan plan = make_plan(space, *call.host, notes == nullptr ? Value::table() : *notes);
+  if (call.options->get("json", false)) fmt::print("{}\n", to_json(plan.value));
+  else fmt::print("{}", plan.text);
+  return plan.memory.peak < space.device->total_bytes() ? 0 : static_cast<int>(Code::DoesNotFit);
+}
+
+int run_data(const EngineCall& call) {
+  WorkspaceOptions options;
+  options.keep_train_texts = true;
+  const Workspace space = make_workspace(*call.recipe, *call.host, options);
+  const bool json = call.options->get("json", false);
+  if (call.options->get("what", "stats") == "stats") {
+    fmt::print("{}", json ? to_json(stats_value(space)) + "\n" : stats_text(space));
+    return 0;
+  }
+  const Value rows = preview_rows(space, call.options->get("rows", int64_t{3}));
+  if (json) {
+    fmt::print("{}\n", to_json(rows));
+    return 0;
+  }
+  int64_t number = 0;
+  for (const Value& row : rows.as_array()) {
+    fmt::print("row {} ({} documents; ⟦ ⟧ is trained)\n", ++number, row.as_array().size());
+    for (const Value& document : row.as_array()) fmt::print("  {}\n", document.as_string());
+  }
+  return 0;
+}
+
+}  // namespace mortise::core

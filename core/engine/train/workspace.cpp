@@ -1,0 +1,102 @@
+// Building a workspace: device, corpus, tokenizer, tokens, rows, specification.
+#include "core/engine/train/workspace.hpp"
+
+#include <ATen/ATen.h>
+#include <malloc.h>
+
+#include "mortise/error.hpp"
+#include "mortise/log.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+template <class Table>
+Table read_table(const Value& recipe, const char* name) {
+  const Value* table = recipe.find(name);
+  return table == nullptr ? Table{} : describe<Table>().read(*table, nullptr);
+}
+
+bool has_data(const Value& recipe, const char* kind) {
+  const Value* data = recipe.find("data");
+  const Value* tables = data == nullptr ? nullptr : data->find(kind);
+  return tables != nullptr && !tables->as_table().empty();
+}
+
+// The specification with what the data decides.
+Value spec_of(const Workspace& space) {
+  const Value* model = space.recipe.find("model");
+  if (model == nullptr) return {};
+  Value spec = *model;
+  const int64_t vocab = spec.get("vocab", int64_t{0});
+  if (space.tokenizer != nullptr) {
+    if (vocab == 0) spec["vocab"] = space.tokenizer->vocab_size();
+    else if (vocab < space.tokenizer->vocab_size())
+      throw Error(Code::Usage, fmt::format("model.vocab is {} and the tokenizer has {} tokens", vocab, space.tokenizer->vocab_size()),
+                  "leave model.vocab out: it becomes the tokenizer's size");
+  }
+  if (spec.get("max_seq_len", int64_t{0}) == 0) spec["max_seq_len"] = space.tables.batch.seq_len;
+  return spec;
+}
+
+}  // namespace
+
+Tables read_tables(const Value& recipe) {
+  Tables tables;
+  tables.recipe = read_table<RecipeTable>(recipe, "recipe");
+  tables.run = read_table<RunTable>(recipe, "run");
+  tables.batch = read_table<BatchTable>(recipe, "batch");
+  tables.checkpoint = read_table<CheckpointTable>(recipe, "checkpoint");
+  tables.log = read_table<LogTable>(recipe, "log");
+  tables.generate = read_table<GenerateTable>(recipe, "generate");
+  tables.optimizer = read_table<OptimizerKeys>(recipe, "optimizer");
+  tables.model = read_table<ModelTable>(recipe, "model");
+  return tables;
+}
+
+at::ScalarType scalar_type_of(const std::string& dtype) {
+  if (dtype == "fp32") return at::kFloat;
+  if (dtype == "bf16") return at::kBFloat16;
+  throw Error(Code::Usage, fmt::format("run.dtype is fp32 or bf16, got {}", dtype));
+}
+
+std::unique_ptr<Device> make_device(const Value& recipe, Host& host) {
+  Value config = Value::table();
+  config["type"] = read_table<RunTable>(recipe, "run").device;
+  return make<Device>(host, config, {});
+}
+
+Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions& options) {
+  Workspace space;
+  space.recipe = recipe;
+  space.host = &host;
+  space.tables = read_tables(recipe);
+  space.device = make_device(recipe, host);
+  if (has_data(recipe, "train") || has_data(recipe, "eval")) space.corpus = load_corpus(recipe, host);
+  if (recipe.find("tokenizer") != nullptr) space.tokenizer = make_tokenizer(recipe, host, space.corpus, options.saved_tokenizer);
+  if (options.train) {
+    const auto seed = static_cast<uint64_t>(space.tables.run.seed);
+    space.tokens = tokenize(*space.tokenizer, corpus_part(space.corpus, "train"), space.corpus.sources, seed);
+    if (!space.tokens.has_eos) log::warn("the tokenizer has no end-of-text token: the model will not learn to stop");
+    space.rows = std::make_unique<RowSet>(space.tokens, space.tables.batch, seed);
+    if (space.rows->num_overlong() > 0)
+      log::info("documents longer than a row count={} seq_len={} policy={}", space.rows->num_overlong(), space.tables.batch.seq_len, space.tables.batch.overlong);
+    space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
+    if (!options.keep_train_texts) {
+      space.corpus.parts.erase("train");
+      malloc_trim(0);  // a hundred thousand small strings were freed: give their pages back before training
+    }
+  }
+  space.model_spec = spec_of(space);
+  return space;
+}
+
+std::shared_ptr<LanguageModel> build_model(const Value& spec, const Tables& tables, Host& host, at::Device device) {
+  BuildContext build;
+  build.dtype = scalar_type_of(tables.run.dtype);
+  build.device = device;
+  build.max_seq_len = spec.get("max_seq_len", int64_t{0});
+  return LanguageModel::build(spec, host, build);
+}
+
+}  // namespace mortise::core

@@ -1,0 +1,59 @@
+// What training, planning and evaluating share: the tables of a recipe as structs, the device, the data as rows of
+// tokens, and the specification of the model that follows from them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/engine/data/batch.hpp"
+#include "core/recipe/tables.hpp"
+#include "mortise/torch/device.hpp"
+
+namespace mortise::core {
+
+struct Tables {
+  RecipeTable recipe;
+  RunTable run;
+  BatchTable batch;
+  CheckpointTable checkpoint;
+  LogTable log;
+  GenerateTable generate;
+  OptimizerKeys optimizer;
+  ModelTable model;
+};
+
+/// Reads the tables of a resolved recipe.   Thread: [any-thread].
+Tables read_tables(const Value& recipe);
+
+/// Everything a job needs before there is a model.
+struct Workspace {
+  Value recipe;
+  Tables tables;
+  Host* host = nullptr;
+  std::unique_ptr<Device> device;
+  Corpus corpus;
+  std::unique_ptr<Tokenizer> tokenizer;
+  TokenSet tokens;                // of the part "train"; empty when there is none
+  std::unique_ptr<RowSet> rows;   // of tokens
+  int64_t total_steps = 0;
+  Value model_spec;               // [model] with vocab and max_seq_len set
+};
+
+struct WorkspaceOptions {
+  std::string saved_tokenizer;    // folder of a tokenizer that was already made (resume)
+  bool train = true;              // also tokens, rows and steps
+  bool keep_train_texts = false;  // false: the training texts are dropped once they are tokens
+};
+
+/// Makes all of it.  Throws: DataError, Error.   Thread: [main-thread].
+Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions& options);
+
+/// Makes the device named by run.device; on the CPU it also begins to count tensor memory, so it comes first.
+std::unique_ptr<Device> make_device(const Value& recipe, Host& host);
+
+/// Builds the model of the workspace: empty, on `device` (the meta device allocates nothing).
+std::shared_ptr<LanguageModel> build_model(const Value& spec, const Tables& tables, Host& host, at::Device device);
+
+at::ScalarType scalar_type_of(const std::string& dtype);
+
+}  // namespace mortise::core

@@ -1,0 +1,13 @@
+// plugins.require: "^1.2" (same major, at least 1.2), "~1.2" (same minor), ">=1.0 <2", "=1.2.3", "*".
+#pragma once
+
+#include <string_view>
+
+namespace mortise::core {
+
+/// Says whether the text is a range at all.   Thread: [any-thread].
+bool is_version_range(std::string_view range);
+/// Says whether a version such as "1.2.3" lies in a range.  Pre-release tails ("-rc1") are not ranked.   Thread: [any-thread].
+bool in_version_range(std::string_view version, std::string_view range);
+
+}  // namespace mortise::core

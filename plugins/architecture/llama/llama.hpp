@@ -1,0 +1,23 @@
+// Hugging Face folders of LLaMA-type models ↔ our model specification.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "mortise/architecture.hpp"
+
+namespace mortise::architecture::llama {
+
+class Llama final : public Architecture {
+ public:
+  bool recognises(const Value& hf_config) const override;
+  Value to_spec(const Value& hf_config) const override;
+  Value to_hf(const Value& spec) const override;
+  std::vector<TensorRule> names(const Value& spec) const override;
+  std::vector<std::string> ignored() const override { return {"*rotary_emb.inv_freq"}; }
+};
+
+/// The layer tables of a specification in the order in which they are stacked.
+std::vector<const Value*> sorted_layers(const Value& spec);
+
+}  // namespace mortise::architecture::llama

@@ -1,0 +1,28 @@
+// y = w · x / sqrt(mean(x²) + eps), statistics in fp32; the cast to x's dtype comes before the
+// weight, as in Hugging Face's LLaMA.  Source: Zhang & Sennrich, "Root Mean Square Layer
+// Normalization", arXiv:1910.07467, eq. 4.
+#include "rms_norm.hpp"
+
+#include "mortise/plugin.hpp"
+#include "mortise/torch/ops.hpp"
+
+namespace mortise::norm::rms_norm {
+
+RmsNorm::RmsNorm(Config config, const NormArgs& args)
+    : config_(config), weight_D_(add_parameter("weight", {args.width}, args.build, Init::ones())) {}
+
+at::Tensor RmsNorm::forward(const at::Tensor& x) {
+  return ops::rms_norm(x, weight_D_, config_.eps);
+}
+
+void RmsNorm::Config::describe(Schema<Config>& schema) {
+  schema.field("eps", &Config::eps, "added to the mean of squares").above(0);
+}
+
+}  // namespace mortise::norm::rms_norm
+
+MORTISE_PLUGIN("org.mortise.norm.rms_norm",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::norm::rms_norm::RmsNorm>(
+                   "rms_norm", "divides by the root mean square, then scales"));
