@@ -45,8 +45,8 @@ Trainer::Trainer(const Workspace& space, std::shared_ptr<LanguageModel> model)
     : space_(space),
       model_(std::move(model)),
       objective_(make<Objective>(*space.host, table_of(space.recipe, "objective"), {})),
-      schedule_(make<Schedule>(*space.host, table_of(space.recipe, "schedule"), ScheduleArgs{space.total_steps})),
       order_(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed)) {
+  if (const Value* table = space.recipe.find("schedule")) schedule_ = make<Schedule>(*space.host, *table, ScheduleArgs{space.total_steps});
   make_slots();
   optimizer_ = make<Optimizer>(*space.host, table_of(space.recipe, "optimizer"), slots_);
 }
@@ -147,7 +147,7 @@ void Trainer::update(StepResult& result) {
   if (keys.clip_norm && result.grad_norm > *keys.clip_norm)
     for (Slot& slot : slots_)
       if (slot.grad.defined()) slot.grad.mul_(*keys.clip_norm / result.grad_norm);
-  result.lr = keys.lr * schedule_->factor(step_);
+  result.lr = keys.lr * (schedule_ == nullptr ? 1.0 : schedule_->factor(step_));
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].lr = result.lr * lr_factors_[i];
   optimizer_->step({step_});
   for (Slot& slot : slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
@@ -169,7 +169,7 @@ CheckpointContent Trainer::checkpoint() {
   saver.begin("optimizer");
   optimizer_->state(saver);
   saver.begin("schedule");
-  schedule_->state(saver);
+  if (schedule_ != nullptr) schedule_->state(saver);
   saver.begin("rng");
   at::Tensor generator = at::detail::getDefaultCPUGenerator().get_state();
   saver.tensor("cpu", generator);
@@ -199,7 +199,7 @@ void Trainer::restore(const CheckpointReader& reader) {
   loader.begin("optimizer");
   optimizer_->state(loader);
   loader.begin("schedule");
-  schedule_->state(loader);
+  if (schedule_ != nullptr) schedule_->state(loader);
   at::Generator generator = at::detail::getDefaultCPUGenerator();
   at::Tensor random = generator.get_state();
   loader.begin("rng");
