@@ -79,6 +79,7 @@ const SchemaInfo& ComponentEntry::schema() const {
     try {
       schema_ = std::make_shared<const SchemaInfo>(SchemaInfo::from_value(parse_json(schema_text, "the schema")));
     } catch (const Error& error) {
+      if (plugin == nullptr) throw PluginError(fmt::format("the schema of {} is broken: {}", name, error.message()));
       throw PluginError(fmt::format("the manifest of plugin {} ({}/plugin.toml) has a broken schema for {}: {}", plugin->id, plugin->folder, name, error.message()),
                         fmt::format("write it again:  mortise-describe {} {}/plugin.toml", plugin->path(), plugin->folder));
     }

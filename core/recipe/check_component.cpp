@@ -72,21 +72,24 @@ void Checker::no_provider(std::string_view kind, const std::string& type, const 
 const ComponentEntry* Checker::provider(std::string_view kind, const std::string& type, const Node& at, const std::string& path) {
   const auto found = catalog_.providers(kind, type);
   if (found.empty()) {
-    no_provider(kind, type, at, path);
+    const auto refused = catalog_.refused_providers(kind, type);
+    if (refused.empty()) {
+      no_provider(kind, type, at, path);
+      return nullptr;
+    }
+    missing_.insert(fmt::format("{}/{}", kind, type));
+    const PluginManifest& plugin = *refused.front()->plugin;
+    Diagnostic& d = report("E203", fmt::format("[{}] type \"{}\": {}", path, type, plugin.refusal), at.origin);
+    d.fix = plugin.refusal_fix;
     return nullptr;
   }
   if (found.size() > 1) {
     Diagnostic& d = report("E202", fmt::format("{} plugins provide {} \"{}\"", found.size(), kind, type), at.origin);
-    for (const ComponentEntry* entry : found) d.notes.push_back(fmt::format("{} {}: {}/{}", entry->plugin->id, entry->plugin->version, entry->plugin->folder, entry->plugin->file));
+    for (const ComponentEntry* entry : found) d.notes.push_back(fmt::format("{} {}: {}", entry->plugin->id, entry->plugin->version, entry->plugin->path()));
     d.fix = fmt::format("{} = \"{}:{}\"", path.ends_with(".type") ? path : path + ".type", found.front()->plugin->id, found.front()->name);
     return nullptr;
   }
   const ComponentEntry* entry = found.front();
-  if (!entry->plugin->refusal.empty()) {
-    Diagnostic& d = report("E203", fmt::format("[{}] type \"{}\": this host cannot load {}", path, type, entry->plugin->id), at.origin);
-    d.notes.push_back(entry->plugin->refusal);
-    return nullptr;
-  }
   UsedComponent use;
   use.path = path;
   use.kind = std::string(kind);

@@ -149,7 +149,7 @@ std::string to_toml_with_origins(const Resolved& resolved) {
   });
 }
 
-std::vector<Difference> diff(const Resolved& before, const Resolved& after) {
+std::vector<Change> diff(const Resolved& before, const Resolved& after) {
   std::vector<std::pair<std::string, const Node*>> old_leaves, new_leaves;
   flatten(before.nodes, "", old_leaves);
   flatten(after.nodes, "", new_leaves);
@@ -157,7 +157,7 @@ std::vector<Difference> diff(const Resolved& before, const Resolved& after) {
     const auto it = std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
     return it == leaves.end() ? nullptr : it->second;
   };
-  std::vector<Difference> out;
+  std::vector<Change> out;
   for (const auto& [path, node] : old_leaves) {
     const Node* now = find(new_leaves, path);
     if (now == nullptr) out.push_back({path, toml_inline(node->to_value()), "", node->origin});

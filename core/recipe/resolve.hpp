@@ -64,11 +64,11 @@ std::string to_toml(const Resolved& resolved);
 /// The same with the origin of each value behind it.
 std::string to_toml_with_origins(const Resolved& resolved);
 
-/// One difference between two resolved recipes.
-struct Difference {
+/// One change between two resolved recipes.
+struct Change {
   std::string path, before, after;  // as text; empty: absent
   Origin origin;                    // of `after`, or of `before` when it is gone
 };
-std::vector<Difference> diff(const Resolved& before, const Resolved& after);
+std::vector<Change> diff(const Resolved& before, const Resolved& after);
 
 }  // namespace mortise::core

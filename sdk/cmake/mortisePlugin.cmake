@@ -33,7 +33,7 @@ function(mortise_add_plugin name)
   target_link_options(${target} PRIVATE -Wl,-z,defs -Wl,--version-script=${MORTISE_CMAKE_DIR}/plugin.map)
   set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${folder}
                         LINK_DEPENDS ${MORTISE_CMAKE_DIR}/plugin.map SKIP_BUILD_RPATH ON LINKER_LANGUAGE CXX)
-  mortise_plugin_manifest(${target} ${folder} "${arg_LINK}")
+  mortise_plugin_manifest(${target} ${folder})
   mortise_plugin_tests(${target} ${name} ${id} "${arg_TESTS}" "${arg_LINK}")
   mortise_plugin_install(${target} ${folder} ${id})
 endfunction()
@@ -64,13 +64,9 @@ function(mortise_plugin_in_tree objects links)
   endif()
 endfunction()
 
-function(mortise_plugin_manifest target folder links)
-  set(torch_option "")
-  if("mortise::sdk_torch" IN_LIST links)
-    set(torch_option --torch)
-  endif()
+function(mortise_plugin_manifest target folder)
   add_custom_command(TARGET ${target} POST_BUILD VERBATIM
-    COMMAND $<TARGET_FILE:mortise::describe> ${torch_option} $<TARGET_FILE:${target}> ${folder}/plugin.toml
+    COMMAND $<TARGET_FILE:mortise::describe> $<TARGET_FILE:${target}> ${folder}/plugin.toml
     COMMENT "describing ${target}")
   if(MORTISE_IN_TREE)
     add_dependencies(${target} mortise_describe)
@@ -103,11 +99,11 @@ function(mortise_plugin_tests target name id tests links)
 endfunction()
 
 function(mortise_plugin_install target folder id)
-  include(GNUInstallDirs)
-  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/mortise/plugins/${id} COMPONENT plugins)
+  # lib, also where a system has lib64: programs look for plugins beside themselves, at ../lib/mortise/plugins.
+  install(TARGETS ${target} LIBRARY DESTINATION lib/mortise/plugins/${id} COMPONENT plugins)
   # Hashed again after installing, because strip changes the file.
-  install(FILES ${folder}/plugin.toml DESTINATION ${CMAKE_INSTALL_LIBDIR}/mortise/plugins/${id} COMPONENT plugins)
+  install(FILES ${folder}/plugin.toml DESTINATION lib/mortise/plugins/${id} COMPONENT plugins)
   install(CODE "execute_process(COMMAND $<TARGET_FILE:mortise::describe> --rehash
-    \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/mortise/plugins/${id}\" COMMAND_ERROR_IS_FATAL ANY)"
+    \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/mortise/plugins/${id}\" COMMAND_ERROR_IS_FATAL ANY)"
           COMPONENT plugins)
 endfunction()

@@ -1,9 +1,11 @@
-// Reads .note.gnu.build-id and .gnu.version_r of a 64-bit ELF file (System V ABI, chapter 5; LSB symbol versioning).
+// Reads .note.gnu.build-id, .gnu.version_r, .dynamic and .dynsym of a 64-bit ELF file (System V ABI, chapters 4 and 5;
+// LSB symbol versioning).
 // Every offset is checked against the file before use: the file may be anyone's.
 #include "elf_notes.hpp"
 
 #include <elf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -86,7 +88,36 @@ void read_needed_versions(const Image& image, const Elf64_Shdr& section, ElfNote
   }
 }
 
+uint64_t names_of(const Image& image, const Elf64_Shdr& section) {
+  if (section.sh_link >= image.sections().size()) throw std::runtime_error("broken ELF section link");
+  return image.sections()[section.sh_link].sh_offset;
+}
+
+void read_dynamic(const Image& image, const Elf64_Shdr& section, ElfNotes& notes) {
+  const uint64_t names = names_of(image, section);
+  for (uint64_t i = 0; i < section.sh_size / sizeof(Elf64_Dyn); ++i) {
+    const auto entry = image.read<Elf64_Dyn>(section.sh_offset + i * sizeof(Elf64_Dyn));
+    if (entry.d_tag == DT_NULL) break;
+    if (entry.d_tag == DT_NEEDED) notes.needed.push_back(image.text(names + entry.d_un.d_val));
+    if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) notes.run_path.push_back(image.text(names + entry.d_un.d_val));
+  }
+}
+
+void read_symbols(const Image& image, const Elf64_Shdr& section, ElfNotes& notes) {
+  const uint64_t names = names_of(image, section);
+  for (uint64_t i = 1; i < section.sh_size / sizeof(Elf64_Sym); ++i) {
+    const auto symbol = image.read<Elf64_Sym>(section.sh_offset + i * sizeof(Elf64_Sym));
+    const auto binding = ELF64_ST_BIND(symbol.st_info), visibility = ELF64_ST_VISIBILITY(symbol.st_other);
+    const bool is_visible = visibility == STV_DEFAULT || visibility == STV_PROTECTED;
+    if (symbol.st_shndx != SHN_UNDEF && symbol.st_shndx != SHN_ABS && binding != STB_LOCAL && is_visible) notes.exported.push_back(image.text(names + symbol.st_name));
+  }
+}
+
 }  // namespace
+
+bool ElfNotes::needs_torch() const {
+  return std::any_of(needed.begin(), needed.end(), [](const std::string& name) { return name.rfind("libmortise_sdk_torch", 0) == 0 || name.rfind("libtorch", 0) == 0; });
+}
 
 ElfNotes read_elf_notes(const std::string& path) {
   const Image image(path);
@@ -94,6 +125,8 @@ ElfNotes read_elf_notes(const std::string& path) {
   for (const Elf64_Shdr& section : image.sections()) {
     if (section.sh_type == SHT_NOTE && notes.build_id.empty()) read_build_id(image, section, notes);
     if (section.sh_type == SHT_GNU_verneed) read_needed_versions(image, section, notes);
+    if (section.sh_type == SHT_DYNAMIC) read_dynamic(image, section, notes);
+    if (section.sh_type == SHT_DYNSYM) read_symbols(image, section, notes);
   }
   return notes;
 }

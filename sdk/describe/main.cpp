@@ -1,8 +1,9 @@
-// mortise-describe [--torch] PLUGIN.so [MANIFEST]   writes the manifest of a plugin (to stdout without MANIFEST)
-// mortise-describe --rehash FOLDER                  sets sha256 in FOLDER/plugin.toml
+// mortise-describe PLUGIN.so [MANIFEST]   writes the manifest of a plugin (to stdout without MANIFEST)
+// mortise-describe --rehash FOLDER        sets sha256 in FOLDER/plugin.toml
 //
 // It runs the plugin's entry, so it is for one's own build and for probing in a child process; it depends on abi.h
-// only.  The SDK libraries (and through them the pinned LibTorch) are loaded first, by path, because plugins carry no rpath.
+// only.  The SDK libraries (and through them the pinned LibTorch) are loaded first, by path, because plugins carry no rpath; the
+// tensor tier only for a plugin that names it.  What a plugin prints goes to stderr: stdout is the manifest's.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -57,6 +58,7 @@ const mortise_plugin& descriptor_of(const std::string& path) {
   if (std::memcmp(plugin->magic, MORTISE_MAGIC, sizeof plugin->magic) != 0) throw std::runtime_error(path + " has a wrong magic number");
   if (plugin->abi != MORTISE_ABI)
     throw std::runtime_error(path + " speaks ABI " + std::to_string(plugin->abi) + ", this tool " + std::to_string(MORTISE_ABI));
+  if (plugin->size < sizeof(mortise_plugin) || plugin->component_size < sizeof(mortise_component)) throw std::runtime_error(path + " has a descriptor that is too small");
   return *plugin;
 }
 
@@ -80,14 +82,17 @@ void run(std::vector<std::string> args) {
     write_text(args[1] + "/plugin.toml", with_hash(read_text(args[1] + "/plugin.toml"), args[1]));
     return;
   }
-  const bool torch = !args.empty() && args[0] == "--torch";
-  if (torch) args.erase(args.begin());
-  if (args.empty() || args.size() > 2) throw std::runtime_error("usage: mortise-describe [--torch] PLUGIN.so [MANIFEST] | --rehash FOLDER");
-  preload_sdk(torch);
+  if (args.empty() || args.size() > 2) throw std::runtime_error("usage: mortise-describe PLUGIN.so [MANIFEST] | --rehash FOLDER");
   char absolute[PATH_MAX];
   if (realpath(args[0].c_str(), absolute) == nullptr) throw std::runtime_error("no such file: " + args[0]);
   const std::string path = absolute;
-  const std::string text = manifest_text(descriptor_of(path), read_elf_notes(path), path.substr(path.rfind('/') + 1));
+  const ElfNotes notes = read_elf_notes(path);
+  const int real_stdout = dup(STDOUT_FILENO);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
+  preload_sdk(notes.needs_torch());
+  const std::string text = manifest_text(descriptor_of(path), notes, path.substr(path.rfind('/') + 1));
+  std::fflush(stdout);
+  dup2(real_stdout, STDOUT_FILENO);
   if (args.size() == 2) write_text(args[1], text);
   else std::fputs(text.c_str(), stdout);
 }
@@ -100,6 +105,9 @@ int main(int argc, char** argv) {
     run({argv + 1, argv + argc});
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mortise-describe: %s\n", error.what());
+    status = 6;
+  } catch (...) {
+    std::fprintf(stderr, "mortise-describe: the plugin threw an exception of unknown type from its entry\n");
     status = 6;
   }
   std::fflush(nullptr);
