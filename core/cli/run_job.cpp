@@ -57,7 +57,8 @@ Value with_model_folder(Value tree, const JobContext& context) {
   Value* model = tree.find("model");
   const std::string from = model == nullptr ? "" : model->get("from", "");
   if (from.empty() || model->find("layer") != nullptr) return tree;
-  for (const auto& [key, value] : read_model_folder(from, context.catalog, context.host).spec.as_table())
+  const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
+  for (const auto& [key, value] : folder.spec.as_table())
     if (model->find(key) == nullptr || (key != "init" && model->at(key) == Value(0))) (*model)[key] = value;
   return tree;
 }
@@ -74,7 +75,8 @@ void link_out(const RunDirectory& directory) {
 Scores scores_of(const RunDirectory& directory) {
   Scores scores;
   if (!fs::exists(directory.file("status.json"))) return scores;
-  for (const auto& [name, value] : directory.status().scores.as_table()) scores[name] = value.as_float();
+  const RunStatus status = directory.status();
+  for (const auto& [name, value] : status.scores.as_table()) scores[name] = value.as_float();
   return scores;
 }
 

@@ -64,7 +64,4 @@ class Trainer {
   int64_t step_ = 0, tokens_seen_ = 0;
 };
 
-/// True when `name` matches `pattern`, in which `*` stands for any run of characters.
-bool matches(std::string_view pattern, std::string_view name);
-
 }  // namespace mortise::core
