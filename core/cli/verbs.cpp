@@ -1,0 +1,66 @@
+// The verb table.  A new verb is one entry here and one file beside it.
+#include "core/cli/verbs.hpp"
+
+#include <array>
+
+#include "core/cli/author_verbs.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+constexpr std::array<OptionSpec, 6> kCommon = {{
+    {"plugin-path", "DIR", "a folder with plugins, searched first; may be repeated"},
+    {"set", "KEY=VALUE", "override a value of the recipe, or ~KEY to remove one; may be repeated"},
+    {"json", "", "print JSON"},
+    {"color", "auto|always|never", "colours in messages"},
+    {"verbose", "", "say more"},
+    {"help", "", "this text"},
+}};
+
+}  // namespace
+
+std::span<const OptionSpec> common_options() { return kCommon; }
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = {
+      {"validate", "RECIPE", "check a recipe: every mistake at once, in milliseconds, nothing is loaded", {},
+       "  mortise validate train.toml\n"
+       "  mortise validate train.toml --set optimizer.type=lion --set optimizer.lr=1e-4\n"
+       "  mortise validate train.toml --json        for editors and scripts\n"
+       "Exit code: 0 fine, 2 mistakes in the recipe, 6 only plugins are missing.\n",
+       run_validate},
+      {"show", "RECIPE", "print the resolved recipe: all defaults, where each value comes from, what differs",
+       {{"origin", "", "write behind each value where it comes from"},
+        {"diff", "BASE", "print only what differs from another recipe"},
+        {"missing", "", "print the components that no plugin provides, KIND/NAME one a line"},
+        {"from-hf", "DIR", "print a Hugging Face folder as a [model] table; takes no RECIPE"}},
+       "  mortise show train.toml > resolved.toml    runnable alone\n"
+       "  mortise show train.toml --origin\n"
+       "  mortise show train.toml --diff base.toml\n"
+       "  mortise show --missing train.toml          what has to be built or installed first\n"
+       "  mortise show --from-hf models/llama\n",
+       run_show},
+      {"init", "TASK", "print a starter recipe with all parameters explained (train, evaluate, pipeline)", {},
+       "  mortise init train > train.toml\n"
+       "  mortise init evaluate > score.toml\n",
+       run_init},
+      {"schema", "[SLOT]", "print the JSON Schema of recipes, or of one slot, for editors", {},
+       "  mortise schema > recipe.schema.json\n"
+       "  mortise schema optimizer\n"
+       "  mortise schema model.layer\n",
+       run_schema},
+      {"inspect", "[NAME|KIND/NAME|FILE.so]", "list components, or show one with its parameters",
+       {{"markdown", "DIR", "write the reference pages"}},
+       "  mortise inspect\n"
+       "  mortise inspect optimizer/lion\n"
+       "  mortise inspect build/libmine.so           a foreign library, probed in a child process\n",
+       run_inspect},
+      {"doctor", "", "say what this installation is, and what is wrong with it", {},
+       "  mortise doctor\n",
+       run_doctor},
+  };
+  return all;
+}
+
+}  // namespace mortise::core
