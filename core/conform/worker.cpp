@@ -35,6 +35,8 @@ class ComponentFactory final : public conform::Factory {
     config_["type"] = fmt::format("{}:{}", entry.plugin->id, entry.name);
     for (const FieldInfo& field : entry.schema().fields)
       if (!field.default_value.is_null()) config_[field.name] = field.default_value;
+    for (const FieldInfo& field : entry.schema().fields)
+      if (const Value value = smallest(field); field.required && !value.is_null()) config_[field.name] = value;
     if (const Value* given = example_.find("config"))
       for (const auto& [key, value] : given->as_table()) config_[key] = value;
   }
@@ -49,6 +51,14 @@ class ComponentFactory final : public conform::Factory {
   const std::string& scratch() const override { return scratch_; }
 
  private:
+  // A required number or choice can be guessed: the smallest that is allowed.
+  static Value smallest(const FieldInfo& field) {
+    if (!field.choices.empty()) return field.choices.front();
+    const double low = field.min.value_or(1) + (field.min_excluded ? 1 : 0);
+    if (field.type == FieldType::Int) return static_cast<int64_t>(low);
+    return field.type == FieldType::Float ? Value(low) : Value();
+  }
+
   const ComponentEntry& entry_;
   PluginHost& host_;
   Value example_, config_;
