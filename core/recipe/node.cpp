@@ -47,7 +47,8 @@ Origin Origin::of_model_folder(std::string folder) {
 std::string Origin::place() const {
   switch (kind) {
     case Kind::None: return "";
-    case Kind::Override: return fmt::format("override --set {} (argument {})", *text, argument);
+    case Kind::Override: if (argument == 0) return "sweep value " + *text;
+      return fmt::format("override --set {} (argument {})", *text, argument);
     case Kind::Default: return fmt::format("default of {}", *text);
     case Kind::ModelFolder: return fmt::format("{}/config.json", *text);
     case Kind::File: break;

@@ -1,0 +1,44 @@
+// The words of one verb, read by its entry of the verb table.  What a verb does not know is an error with did-you-mean.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/plugin/catalog.hpp"
+#include "core/recipe/compose.hpp"
+
+namespace mortise::core {
+
+class Arguments {
+ public:
+  /// `verb` names the entry; `words` are all words behind it.  Throws: Error{Usage}.
+  Arguments(std::string_view verb, const std::vector<std::string>& words);
+
+  bool has(std::string_view option) const { return values_.count(std::string(option)) != 0; }
+  /// The last value given, or empty.
+  std::string get(std::string_view option) const;
+  std::vector<std::string> all(std::string_view option) const;
+  const std::vector<std::string>& positional() const { return positional_; }
+  /// The one positional word.  Throws: Error{Usage} naming what is missing or too much.
+  const std::string& only(std::string_view what) const;
+
+  /// The --set options with their places on the command line.
+  std::vector<Override> overrides() const;
+  /// All plugins on the search path that --plugin-path begins.
+  Catalog catalog() const;
+
+ private:
+  std::string verb_;
+  std::vector<std::string> words_;
+  std::map<std::string, std::vector<std::string>> values_;
+  std::vector<std::string> positional_;
+};
+
+/// Whether messages are coloured, by --color, NO_COLOR and the terminal.
+bool use_color(const std::vector<std::string>& words);
+/// Writes to stdout.  Throws: Error{Io} when that fails.
+void print(std::string_view text);
+
+}  // namespace mortise::core
