@@ -1,15 +1,17 @@
-// Words → options → engine.  The host lives here: components are destroyed before it shuts the plugins down.
+// Words → options → engine.  The host lives here: components are destroyed before it shuts the
+// plugins down.
 #include "core/cli/engine_verb.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <string>
 
+#include <fmt/format.h>
+
+#include "mortise/error.hpp"
+
 #include "core/cli/engine_loader.hpp"
 #include "core/plugin/plugin_host.hpp"
-#include "mortise/error.hpp"
 
 namespace mortise::core {
 
@@ -26,11 +28,16 @@ Number parse_number(std::string_view option, const std::string& text, const char
 
 Value read_option(const Arguments& arguments, const EngineOption& option) {
   switch (option.kind) {
-    case OptionKind::Flag: return true;
-    case OptionKind::Text: return arguments.get(option.name);
-    case OptionKind::Integer: return parse_number<int64_t>(option.name, arguments.get(option.name), "an integer");
-    case OptionKind::Number: return parse_number<double>(option.name, arguments.get(option.name), "a number");
-    case OptionKind::Texts: break;
+    case OptionKind::Flag:
+      return true;
+    case OptionKind::Text:
+      return arguments.get(option.name);
+    case OptionKind::Integer:
+      return parse_number<int64_t>(option.name, arguments.get(option.name), "an integer");
+    case OptionKind::Number:
+      return parse_number<double>(option.name, arguments.get(option.name), "a number");
+    case OptionKind::Texts:
+      break;
   }
   Value list = Value::array();
   for (const std::string& text : arguments.all(option.name)) list.as_array().emplace_back(text);

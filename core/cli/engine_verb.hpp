@@ -4,8 +4,9 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "core/cli/arguments.hpp"
 #include "mortise/value.hpp"
+
+#include "core/cli/arguments.hpp"
 
 namespace mortise::core {
 
@@ -21,7 +22,8 @@ struct EngineOption {
 /// Throws: Error{Usage} naming an option whose value is no number.
 Value engine_options(const Arguments& arguments, std::initializer_list<EngineOption> options);
 
-/// Discovers the plugins, opens the engine and runs `verb`.  Returns its exit code; throws what it throws.
+/// Discovers the plugins, opens the engine and runs `verb`.  Returns its exit code; throws what it
+/// throws.
 int run_in_engine(std::string_view verb, const Value& options, const Arguments& arguments);
 
 }  // namespace mortise::core

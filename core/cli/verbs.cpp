@@ -24,6 +24,18 @@ std::span<const OptionSpec> common_options() { return kCommon; }
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
+      {"run", "RECIPE", "run a recipe: train, evaluate or a pipeline, in a run directory of its own",
+       {{"resume", "DIR", "go on with an interrupted run, bit for bit; takes no RECIPE"},
+        {"locked", "LOCK", "refuse to run unless plugins, data and machine are those of this lock.toml"},
+        {"quiet", "", "no progress lines"}},
+       "  mortise run train.toml\n"
+       "  mortise run train.toml --set optimizer.type=lion --set optimizer.lr=1e-4\n"
+       "  mortise run --resume runs/quickstart-1\n"
+       "Ctrl-C finishes the step, saves a checkpoint and exits with 130.\n",
+       run_run},
+      {"plan", "RECIPE", "say what a recipe will build and cost, without training", {},
+       "  mortise plan train.toml\n",
+       run_plan},
       {"validate", "RECIPE", "check a recipe: every mistake at once, in milliseconds, nothing is loaded", {},
        "  mortise validate train.toml\n"
        "  mortise validate train.toml --set optimizer.type=lion --set optimizer.lr=1e-4\n"
@@ -50,12 +62,67 @@ const std::vector<Verb>& verbs() {
        "  mortise schema optimizer\n"
        "  mortise schema model.layer\n",
        run_schema},
+      {"generate", "", "continue a prompt with a trained model",
+       {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
+        {"prompt", "TEXT", "the text to continue; may be repeated"},
+        {"max-new-tokens", "N", "how far (default 64)"},
+        {"temperature", "T", "0 is greedy"},
+        {"top-k", "K", "sample among the K likeliest; 0: all"},
+        {"top-p", "P", "sample among the likeliest that sum to P"},
+        {"seed", "N", "of sampling"},
+        {"threads", "N", "0: all cores"},
+        {"stream", "", "print as it comes"}},
+       "  mortise generate --model runs/quickstart-1 --prompt \"cat (noun):\" --max-new-tokens 20\n"
+       "  mortise generate --model models/llama --prompt \"Once\" --temperature 0.8 --top-p 0.95 --stream\n",
+       run_generate},
+      {"score", "", "print the log-probability of every token; write raw logits",
+       {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
+        {"text", "TEXT", "score a text"},
+        {"ids", "1,2,3", "score token ids"},
+        {"file", "F.jsonl", "score a file, one {\"text\"} or {\"ids\"} a line"},
+        {"logits", "F.safetensors", "also write `ids` [T] and `logits` [T, V]"},
+        {"threads", "N", "0: all cores"}},
+       "  mortise score --model models/llama --ids 1,2,3 --json --logits logits.safetensors\n"
+       "Same weights, same numbers: compare the logits with any other implementation.\n",
+       run_score},
+      {"export", "RUN_or_DIR", "write a model as a Hugging Face folder that transformers loads",
+       {{"to", "DIR", "the new folder"},
+        {"dtype", "fp32|bf16|fp16", "of the weights"},
+        {"architecture", "NAME", "of config.json (default llama)"},
+        {"format", "NAME", "of the weights (default hf_safetensors)"},
+        {"verify", "N", "rows whose logits are compared after reading back"},
+        {"threads", "N", "0: all cores"}},
+       "  mortise export runs/quickstart-1 --to exported\n",
+       run_export},
+      {"data", "stats|preview RECIPE", "count what the pipeline keeps and drops, or show the rows that training sees",
+       {{"rows", "N", "how many rows preview shows"}},
+       "  mortise data stats train.toml\n"
+       "  mortise data preview train.toml --rows 2\n",
+       run_data},
+      {"runs", "[list [DIR]]|show RUN|diff RUN RUN", "list runs, show one, say how two differ", {},
+       "  mortise runs\n"
+       "  mortise runs diff runs/quickstart-1 runs/quickstart-2\n",
+       run_runs},
       {"inspect", "[NAME|KIND/NAME|FILE.so]", "list components, or show one with its parameters",
        {{"markdown", "DIR", "write the reference pages"}},
        "  mortise inspect\n"
        "  mortise inspect optimizer/lion\n"
        "  mortise inspect build/libmine.so           a foreign library, probed in a child process\n",
        run_inspect},
+      {"new-plugin", "KIND NAME", "scaffold a plugin that builds and passes conformance untouched",
+       {{"id", "org.acme.name", "its reverse-domain id"}, {"dir", "DIR", "where (default: a folder of its name)"}},
+       "  mortise new-plugin optimizer signum --id org.acme.signum\n",
+       run_new_plugin},
+      {"conform", "FILE.so", "check a plugin against its contracts, each check in a child that may crash",
+       {{"seed", "N", "repeat a run"},
+        {"junit", "F.xml", "write a JUnit report"},
+        {"list", "", "list the checks"},
+        {"only", "TEXT", "run the checks whose name holds TEXT"},
+        {"config", "conform.toml", "checks to skip"},
+        {"suite", "FILE.so", "further suites"},
+        {"timeout", "S", "seconds a check may take"}},
+       "  mortise conform build/lib/mortise/plugins/org.acme.signum/signum.so\n",
+       run_conform},
       {"doctor", "", "say what this installation is, and what is wrong with it", {},
        "  mortise doctor\n",
        run_doctor},

@@ -49,7 +49,8 @@ TEST_SUITE("model.build") {
     CHECK(message_of([&] { build_tiny(spec); }).find("nothing") != std::string::npos);
     spec = tiny_spec();
     spec["vocab"] = 0;
-    CHECK(message_of([&] { build_tiny(spec); }).find("model.vocab must be set") != std::string::npos);
+    CHECK(message_of([&] { build_tiny(spec); }).find("model.vocab must be set") !=
+          std::string::npos);
     spec = tiny_spec();
     spec["layer"] = Value::table();
     CHECK(message_of([&] { build_tiny(spec); }).find("[model.layer.NAME]") != std::string::npos);
@@ -57,18 +58,26 @@ TEST_SUITE("model.build") {
 
   TEST_CASE("ids outside the vocabulary and positions beyond the context are refused") {
     const auto model = build_tiny(tiny_spec());
-    const auto run = [&](const at::Tensor& ids) { return message_of([&] { model->forward(plain_batch(ids)); }); };
-    CHECK(run(at::tensor({1, 40}, at::kLong).unsqueeze(0)).find("token id 40 is outside the model's vocabulary of 40") != std::string::npos);
-    CHECK(run(at::tensor({1, -1}, at::kLong).unsqueeze(0)).find("token id -1") != std::string::npos);
-    CHECK(run(at::zeros({1, 33}, at::kLong)).find("reaches 33 tokens, and the model was made for 32") != std::string::npos);
+    const auto run = [&](const at::Tensor& ids) {
+      return message_of([&] { model->forward(plain_batch(ids)); });
+    };
+    CHECK(run(at::tensor({1, 40}, at::kLong).unsqueeze(0))
+              .find("token id 40 is outside the model's vocabulary of 40") != std::string::npos);
+    CHECK(run(at::tensor({1, -1}, at::kLong).unsqueeze(0)).find("token id -1") !=
+          std::string::npos);
+    CHECK(run(at::zeros({1, 33}, at::kLong))
+              .find("reaches 33 tokens, and the model was made for 32") != std::string::npos);
     CHECK(run(at::zeros({1, 32}, at::kLong)).empty());
   }
 }
 
 TEST_SUITE("model.initialise") {
   TEST_CASE("values depend on seed and path only") {
-    const auto a = build_tiny(tiny_spec(), 7), b = build_tiny(tiny_spec(), 7), c = build_tiny(tiny_spec(), 8);
-    const auto of = [](const LanguageModel& model, size_t i) { return model.parameters()[i].tensor.detach(); };
+    const auto a = build_tiny(tiny_spec(), 7), b = build_tiny(tiny_spec(), 7),
+               c = build_tiny(tiny_spec(), 8);
+    const auto of = [](const LanguageModel& model, size_t i) {
+      return model.parameters()[i].tensor.detach();
+    };
     for (size_t i = 0; i < a->parameters().size(); ++i) CHECK(at::equal(of(*a, i), of(*b, i)));
     CHECK_FALSE(at::equal(of(*a, 0), of(*c, 0)));
     // the second of two equal layers has another path, hence other values
@@ -87,8 +96,10 @@ TEST_SUITE("model.initialise") {
     // neighbours are independent, also across the borders of blocks
     const at::Tensor flat = table.flatten();
     const int64_t n = flat.numel();
-    CHECK(std::abs((flat.narrow(0, 0, n - 1) * flat.narrow(0, 1, n - 1)).mean().item<double>()) < 0.01);
-    CHECK(std::abs((flat.narrow(0, 0, n - 2) * flat.narrow(0, 2, n - 2)).mean().item<double>()) < 0.01);
+    CHECK(std::abs((flat.narrow(0, 0, n - 1) * flat.narrow(0, 1, n - 1)).mean().item<double>()) <
+          0.01);
+    CHECK(std::abs((flat.narrow(0, 0, n - 2) * flat.narrow(0, 2, n - 2)).mean().item<double>()) <
+          0.01);
     CHECK(at::equal(model->parameters()[1].tensor.detach(), at::ones({16})));
   }
 
@@ -99,7 +110,8 @@ TEST_SUITE("model.initialise") {
     initialise(*model, 1, 0.02, /*scale_residual=*/true);
     for (const NamedTensor& parameter : model->parameters()) {
       if (parameter.name.find("o_proj") == std::string::npos) continue;
-      CHECK(parameter.tensor.detach().std().item<double>() == doctest::Approx(0.02 / std::sqrt(2.0 * 2)).epsilon(0.05));
+      CHECK(parameter.tensor.detach().std().item<double>() ==
+            doctest::Approx(0.02 / std::sqrt(2.0 * 2)).epsilon(0.05));
     }
   }
 }

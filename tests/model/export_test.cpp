@@ -13,14 +13,24 @@ TEST_SUITE("export") {
       const TempDir temp;
       const OpenedModel opened = open_golden(name);
       const auto architecture = make_named<Architecture>("llama");
-      const ExportReport report = export_model(*opened.model, opened.spec, opened.hf_config, nullptr, *architecture, *make_named<WeightFormat>("hf_safetensors"), host(), temp.path, {});
+      const ExportReport report = export_model(*opened.model,
+                                               opened.spec,
+                                               opened.hf_config,
+                                               nullptr,
+                                               *architecture,
+                                               *make_named<WeightFormat>("hf_safetensors"),
+                                               host(),
+                                               temp.path,
+                                               {});
       CHECK(report.verified_rows == 4);
       CHECK(report.largest_difference == 0);
       const Value config = parse_json(read_file(temp.path + "/config.json"));
       CHECK(architecture->to_spec(config) == opened.spec);
       CHECK(config.at("eos_token_id").as_int() == 2);
       CHECK(config.at("torch_dtype").as_string() == "float32");
-      if (name != "sharded") CHECK((read_file(temp.path + "/model.safetensors") == read_file(golden_folder(name) + "/model.safetensors")));
+      if (name != "sharded")
+        CHECK((read_file(temp.path + "/model.safetensors") ==
+               read_file(golden_folder(name) + "/model.safetensors")));
     }
   }
 
@@ -31,13 +41,22 @@ TEST_SUITE("export") {
     const auto architecture = make_named<Architecture>("llama");
     ExportOptions options;
     options.dtype = at::kBFloat16;
-    const ExportReport report = export_model(*model, spec, Value(), nullptr, *architecture, *make_named<WeightFormat>("hf_safetensors"), host(), temp.path, options);
+    const ExportReport report = export_model(*model,
+                                             spec,
+                                             Value(),
+                                             nullptr,
+                                             *architecture,
+                                             *make_named<WeightFormat>("hf_safetensors"),
+                                             host(),
+                                             temp.path,
+                                             options);
     CHECK(report.largest_difference > 0);
     CHECK(report.largest_difference < 0.05);
     const auto file = safetensors::File::open(temp.path + "/model.safetensors");
     CHECK(file.header().find("model.norm.weight")->bytes() == 32);
     CHECK((file.header().find("lm_head.weight") == nullptr));  // tied
-    CHECK(parse_json(read_file(temp.path + "/config.json")).at("torch_dtype").as_string() == "bfloat16");
+    CHECK(parse_json(read_file(temp.path + "/config.json")).at("torch_dtype").as_string() ==
+          "bfloat16");
   }
 
   TEST_CASE("a model that the architecture cannot express is refused before anything is written") {
@@ -45,8 +64,17 @@ TEST_SUITE("export") {
     const Value spec = tiny_spec();  // two kinds of layers
     const auto model = build_tiny(spec);
     const auto architecture = make_named<Architecture>("llama");
-    const std::string message =
-        message_of([&] { export_model(*model, spec, Value(), nullptr, *architecture, *make_named<WeightFormat>("hf_safetensors"), host(), temp.path, {}); });
+    const std::string message = message_of([&] {
+      export_model(*model,
+                   spec,
+                   Value(),
+                   nullptr,
+                   *architecture,
+                   *make_named<WeightFormat>("hf_safetensors"),
+                   host(),
+                   temp.path,
+                   {});
+    });
     CHECK(message.find("layers of several kinds") != std::string::npos);
     CHECK(std::filesystem::is_empty(temp.path));
   }

@@ -1,27 +1,30 @@
-// What the tests of this folder share: a host over the built plugins, the golden folders, and temporary folders.
+// What the tests of this folder share: a host over the built plugins, the golden folders, and
+// temporary folders.
 #pragma once
-
-#include <ATen/ATen.h>
-#include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "core/engine/model/open_model.hpp"
-#include "core/plugin/plugin_host.hpp"
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "core/engine/model/open_model.hpp"
+#include "core/plugin/plugin_host.hpp"
 #include "tests/support/close.hpp"
 
 namespace mortise::test {
 
 inline const core::Catalog& catalog() {
-  static const core::Catalog built = core::Catalog::discover({{std::string(MORTISE_BUILD_DIR) + "/lib/mortise/plugins"}});
+  static const core::Catalog built =
+      core::Catalog::discover({{std::string(MORTISE_BUILD_DIR) + "/lib/mortise/plugins"}});
   return built;
 }
 
@@ -30,8 +33,14 @@ inline core::PluginHost& host() {
   return *made;
 }
 
-inline std::string golden_folder(const std::string& name) { return std::string(MORTISE_SOURCE_DIR) + "/tests/golden/llama/" + name; }
-inline std::vector<std::string> golden_names() { return {"gqa_head_dim", "tied_mha", "llama3_rope_bias", "llama3_rope_v5", "linear_rope", "sharded"}; }
+inline std::string golden_folder(const std::string& name) {
+  return std::string(MORTISE_SOURCE_DIR) + "/tests/golden/llama/" + name;
+}
+
+inline std::vector<std::string> golden_names() {
+  return {
+      "gqa_head_dim", "tied_mha", "llama3_rope_bias", "llama3_rope_v5", "linear_rope", "sharded"};
+}
 
 /// All tensors of a safetensors file, copied.
 inline std::map<std::string, at::Tensor> read_tensors(const std::string& path) {
@@ -48,13 +57,20 @@ inline std::map<std::string, at::Tensor> read_tensors(const std::string& path) {
   return tensors;
 }
 
-inline std::map<std::string, at::Tensor> expected_of(const std::string& name) { return read_tensors(golden_folder(name) + "/expected.safetensors"); }
-inline core::OpenedModel open_golden(const std::string& name) { return core::open_model(golden_folder(name), host(), catalog()); }
+inline std::map<std::string, at::Tensor> expected_of(const std::string& name) {
+  return read_tensors(golden_folder(name) + "/expected.safetensors");
+}
+
+inline core::OpenedModel open_golden(const std::string& name) {
+  return core::open_model(golden_folder(name), host(), catalog());
+}
 
 /// A tiny model of our own, two kinds of layer tables, tied or not.
 inline Value tiny_spec(bool tied = true) {
-  return parse_json(std::string(R"({"vocab": 40, "width": 16, "max_seq_len": 32, "embedding": {"type": "token"},
-    "norm": {"type": "rms_norm", "eps": 1e-5}, "head": {"type": "lm", "tied": )") + (tied ? "true" : "false") + R"(},
+  return parse_json(
+      std::string(R"({"vocab": 40, "width": 16, "max_seq_len": 32, "embedding": {"type": "token"},
+    "norm": {"type": "rms_norm", "eps": 1e-5}, "head": {"type": "lm", "tied": )") +
+      (tied ? "true" : "false") + R"(},
     "layer": {"late": {"type": "prenorm", "order": 2, "repeat": 1, "attention": {"type": "gqa", "heads": 4, "kv_heads": 2},
                        "ffn": {"type": "swiglu", "hidden": 24}},
               "early": {"type": "prenorm", "order": 1, "repeat": 2, "attention": {"type": "gqa", "heads": 2},
@@ -68,7 +84,9 @@ inline Value tiny_llama_spec(bool tied = true) {
   return spec;
 }
 
-inline std::shared_ptr<core::LanguageModel> build_tiny(const Value& spec, uint64_t seed = 3, double std = 0.3) {
+inline std::shared_ptr<core::LanguageModel> build_tiny(const Value& spec,
+                                                       uint64_t seed = 3,
+                                                       double std = 0.3) {
   auto model = core::LanguageModel::build(spec, host(), {});
   core::initialise(*model, seed, std, /*scale_residual=*/true);
   return model;
@@ -77,10 +95,13 @@ inline std::shared_ptr<core::LanguageModel> build_tiny(const Value& spec, uint64
 /// A folder that goes away with its object.
 struct TempDir {
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "mortise_model_test_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "mortise_model_test_XXXXXX").string();
     path = mkdtemp(pattern.data());
   }
+
   ~TempDir() { std::filesystem::remove_all(path); }
+
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   std::string path;

@@ -17,39 +17,59 @@ GenerateOptions sampled(int64_t tokens, uint64_t seed = 9) {
   return options;
 }
 
-/// One byte an id: what a byte-level decoder does in the worst case.  Ids above 255 decode to nothing.
+/// One byte an id: what a byte-level decoder does in the worst case.  Ids above 255 decode to
+/// nothing.
 class Bytes final : public Tokenizer {
  public:
   void load(const std::string&) override {}
+
   void save(const std::string&) const override {}
+
   Encoding encode(std::string_view text, const EncodeOptions&) const override {
     Encoding out;
     for (const char c : text) out.ids.push_back(static_cast<unsigned char>(c));
     return out;
   }
+
   std::string decode(const std::vector<int32_t>& ids, bool) const override {
     std::string raw;
     for (const int32_t id : ids)
       if (id < 256) raw.push_back(static_cast<char>(id));
     return repaired(raw);
   }
+
   int64_t vocab_size() const override { return 256; }
-  std::optional<int32_t> special(SpecialToken token) const override { return token == SpecialToken::Eos ? eos : std::nullopt; }
+
+  std::optional<int32_t> special(SpecialToken token) const override {
+    return token == SpecialToken::Eos ? eos : std::nullopt;
+  }
+
   std::optional<int32_t> id_of(std::string_view) const override { return std::nullopt; }
+
   std::string fingerprint() const override { return "bytes"; }
+
   std::optional<int32_t> eos;
 
  private:
-  /// Every byte that is not part of a whole character becomes U+FFFD; truncated characters become one.
+  /// Every byte that is not part of a whole character becomes U+FFFD; truncated characters become
+  /// one.
   static std::string repaired(const std::string& raw) {
     std::string out;
     for (size_t i = 0; i < raw.size();) {
       const unsigned char first = static_cast<unsigned char>(raw[i]);
-      const size_t length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+      const size_t length = first < 0x80    ? 1
+                            : first >= 0xf0 ? 4
+                            : first >= 0xe0 ? 3
+                            : first >= 0xc0 ? 2
+                                            : 0;
       size_t good = length == 0 ? 0 : 1;
-      while (good > 0 && good < length && i + good < raw.size() && (static_cast<unsigned char>(raw[i + good]) & 0xc0) == 0x80) ++good;
-      if (length > 0 && good == length) out += raw.substr(i, length);
-      else out += "\xef\xbf\xbd";
+      while (good > 0 && good < length && i + good < raw.size() &&
+             (static_cast<unsigned char>(raw[i + good]) & 0xc0) == 0x80)
+        ++good;
+      if (length > 0 && good == length)
+        out += raw.substr(i, length);
+      else
+        out += "\xef\xbf\xbd";
       i += std::max<size_t>(good, 1);
     }
     return out;
@@ -75,7 +95,8 @@ TEST_SUITE("generate.generator") {
   TEST_CASE("equal prompts draw from their own streams, and a seed repeats") {
     const auto model = build_tiny(tiny_spec());
     const std::vector<std::vector<int32_t>> prompts = {{1, 2, 3}, {1, 2, 3}};
-    const auto first = generate(*model, prompts, sampled(24)), again = generate(*model, prompts, sampled(24));
+    const auto first = generate(*model, prompts, sampled(24)),
+               again = generate(*model, prompts, sampled(24));
     const auto other = generate(*model, prompts, sampled(24, 10));
     CHECK((first[0].ids != first[1].ids));
     CHECK((first[0].ids == again[0].ids));
@@ -89,7 +110,8 @@ TEST_SUITE("generate.generator") {
     const auto free = generate(*model, prompts, options);
     options.stop_ids = {free[1].ids[4]};
     std::vector<std::vector<int32_t>> seen(3);
-    const auto out = generate(*model, prompts, options, [&](size_t request, int32_t id) { seen[request].push_back(id); });
+    const auto out = generate(
+        *model, prompts, options, [&](size_t request, int32_t id) { seen[request].push_back(id); });
     CHECK(out[1].finish == Finish::Stop);
     for (size_t i = 0; i < 3; ++i) {
       CHECK((seen[i] == out[i].ids));
@@ -105,13 +127,18 @@ TEST_SUITE("generate.generator") {
     CHECK(out[0].finish == Finish::Context);
     CHECK(out[1].ids.size() == 10);
     CHECK(out[1].finish == Finish::Length);
-    CHECK(message_of([&] { generate(*model, {std::vector<int32_t>(33, 1)}, sampled(1)); }).find("prompt 0 has 33 tokens, and the model was made for 32") != std::string::npos);
+    CHECK(message_of([&] {
+            generate(*model, {std::vector<int32_t>(33, 1)}, sampled(1));
+          }).find("prompt 0 has 33 tokens, and the model was made for 32") != std::string::npos);
   }
 
   TEST_CASE("empty prompts and unknown ids are refused") {
     const auto model = build_tiny(tiny_spec());
-    CHECK(message_of([&] { generate(*model, {{}}, sampled(1)); }).find("prompt 0 has no token") != std::string::npos);
-    CHECK(message_of([&] { generate(*model, {{40}}, sampled(1)); }).find("outside the model's vocabulary") != std::string::npos);
+    CHECK(message_of([&] { generate(*model, {{}}, sampled(1)); }).find("prompt 0 has no token") !=
+          std::string::npos);
+    CHECK(message_of([&] {
+            generate(*model, {{40}}, sampled(1));
+          }).find("outside the model's vocabulary") != std::string::npos);
     CHECK(generate(*model, {{1}}, sampled(0))[0].ids.empty());
   }
 
@@ -125,7 +152,8 @@ TEST_SUITE("generate.generator") {
 
   TEST_CASE("an empty prompt starts with the token that separates texts") {
     Bytes tokenizer;
-    CHECK(message_of([&] { encode_prompt(tokenizer, ""); }).find("give a prompt") != std::string::npos);
+    CHECK(message_of([&] { encode_prompt(tokenizer, ""); }).find("give a prompt") !=
+          std::string::npos);
     tokenizer.eos = 7;
     CHECK((encode_prompt(tokenizer, "") == std::vector<int32_t>{7}));
     CHECK((encode_prompt(tokenizer, "a") == std::vector<int32_t>{97}));

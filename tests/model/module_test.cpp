@@ -1,13 +1,16 @@
-// The module tree, the chain of a linear layer, and the cache: SDK parts that every block stands on.
-#include <ATen/ATen.h>
-#include <doctest/doctest.h>
+// The module tree, the chain of a linear layer, and the cache: SDK parts that every block stands
+// on.
+#include "mortise/torch/module.hpp"
 
 #include <string>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
 #include "mortise/torch/kv_cache.hpp"
 #include "mortise/torch/linear.hpp"
-#include "mortise/torch/module.hpp"
+
 #include "tests/support/close.hpp"
 
 using namespace mortise;
@@ -15,30 +18,42 @@ using namespace mortise;
 namespace {
 
 struct Leaf final : Module {
-  explicit Leaf(const BuildContext& build = {}) : weight(add_parameter("weight", {2}, build, Init::ones())) {
+  explicit Leaf(const BuildContext& build = {})
+      : weight(add_parameter("weight", {2}, build, Init::ones())) {
     add_buffer("seen", at::zeros({1}, at::kLong), /*persistent=*/true);
     add_buffer("scratch", at::zeros({1}), /*persistent=*/false);
   }
+
   at::Tensor weight;
 };
 
 struct Tree final : Module {
-  Tree() : left(add_child("left", std::make_shared<Leaf>())), right(add_child("right.deep", std::make_shared<Leaf>())) {
+  Tree()
+      : left(add_child("left", std::make_shared<Leaf>())),
+        right(add_child("right.deep", std::make_shared<Leaf>())) {
     add_tied("alias", left->weight, "left.weight");
   }
+
   void add_twice() { add_parameter("left", {1}, {}, Init::zeros()); }
+
   std::shared_ptr<Leaf> left, right;
 };
 
 /// Adds a constant to the result, or replaces it.
 struct Plus final : LinearOp {
   explicit Plus(double by) : by_(by) {}
-  at::Tensor forward(const Linear&, const at::Tensor& x, const Next& next) override { return next(x) + by_; }
+
+  at::Tensor forward(const Linear&, const at::Tensor& x, const Next& next) override {
+    return next(x) + by_;
+  }
+
   double by_;
 };
 
 struct Replace final : LinearOp {
-  at::Tensor forward(const Linear& linear, const at::Tensor& x, const Next&) override { return at::zeros({x.size(0), linear.out_features()}); }
+  at::Tensor forward(const Linear& linear, const at::Tensor& x, const Next&) override {
+    return at::zeros({x.size(0), linear.out_features()});
+  }
 };
 
 }  // namespace
@@ -97,7 +112,8 @@ TEST_SUITE("sdk.linear") {
     linear.wrap("last", std::make_shared<Plus>(1));
     CHECK(linear(x).item<double>() == 1);
     CHECK_FALSE(linear.is_plain());
-    CHECK_THROWS_WITH_AS(linear.wrap("plus", std::make_shared<Plus>(1)), doctest::Contains("already used"), Error);
+    CHECK_THROWS_WITH_AS(
+        linear.wrap("plus", std::make_shared<Plus>(1)), doctest::Contains("already used"), Error);
   }
 
   TEST_CASE("gradients reach the weight through a chain") {
@@ -108,14 +124,18 @@ TEST_SUITE("sdk.linear") {
     CHECK(at::equal(linear.weight().grad(), at::tensor({2.f, 3.f}).view({1, 2})));
   }
 
-  TEST_CASE("sizes must be positive") { CHECK_THROWS_WITH_AS(Linear({}, 0, 4), doctest::Contains("got 0 → 4"), Error); }
+  TEST_CASE("sizes must be positive") {
+    CHECK_THROWS_WITH_AS(Linear({}, 0, 4), doctest::Contains("got 0 → 4"), Error);
+  }
 }
 
 TEST_SUITE("sdk.kv_cache") {
   TEST_CASE("append gives all tokens so far and advance counts them once a forward") {
     KvCache cache(2, 5);
-    const at::Tensor first = at::arange(12, at::kFloat).view({1, 3, 2, 2}), second = at::full({1, 2, 2, 2}, 7.0);
-    for (int64_t layer = 0; layer < 2; ++layer) CHECK(at::equal(cache.append(layer, first, first).first, first));
+    const at::Tensor first = at::arange(12, at::kFloat).view({1, 3, 2, 2}),
+                     second = at::full({1, 2, 2, 2}, 7.0);
+    for (int64_t layer = 0; layer < 2; ++layer)
+      CHECK(at::equal(cache.append(layer, first, first).first, first));
     CHECK(cache.length() == 0);
     cache.advance(3);
     const auto [k, v] = cache.append(0, second, second + 1);

@@ -1,7 +1,8 @@
 // The same numbers as transformers: logits, loss, gradients and greedy tokens of the golden models.
+#include "mortise/torch/ops.hpp"
+
 #include "core/engine/generate/generator.hpp"
 #include "core/engine/generate/score.hpp"
-#include "mortise/torch/ops.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;
@@ -14,10 +15,13 @@ namespace {
 at::Tensor loss_of(LanguageModel& model, const at::Tensor& ids_BT) {
   const at::Tensor hidden_BTD = model.forward(plain_batch(ids_BT)).hidden_BTD;
   const int64_t targets = ids_BT.size(0) * (ids_BT.size(1) - 1);
-  const at::Tensor hidden_ND = hidden_BTD.narrow(1, 0, ids_BT.size(1) - 1).reshape({targets, model.width()});
+  const at::Tensor hidden_ND =
+      hidden_BTD.narrow(1, 0, ids_BT.size(1) - 1).reshape({targets, model.width()});
   const at::Tensor targets_N = ids_BT.narrow(1, 1, ids_BT.size(1) - 1).reshape({targets});
   const Head::Dense dense = model.head().dense().value();
-  return ops::chunked_cross_entropy(hidden_ND, dense.weight_VD, dense.bias_V, targets_N, {}, {}).first / static_cast<double>(targets);
+  return ops::chunked_cross_entropy(hidden_ND, dense.weight_VD, dense.bias_V, targets_N, {}, {})
+             .first /
+         static_cast<double>(targets);
 }
 
 std::vector<int32_t> ints(const Value& array) {
@@ -26,7 +30,9 @@ std::vector<int32_t> ints(const Value& array) {
   return out;
 }
 
-Value facts_of(const std::string& name) { return parse_json(read_file(golden_folder(name) + "/expected.json")); }
+Value facts_of(const std::string& name) {
+  return parse_json(read_file(golden_folder(name) + "/expected.json"));
+}
 
 }  // namespace
 
@@ -55,7 +61,8 @@ TEST_SUITE("model.parity") {
         CAPTURE(parameter.name);
         const at::Tensor& wanted = expected.at("grad." + parameter.name);
         REQUIRE(parameter.tensor.grad().defined());
-        MORTISE_CHECK_CLOSE(parameter.tensor.grad(), wanted, 0, 1e-5 * wanted.abs().max().item<double>());
+        MORTISE_CHECK_CLOSE(
+            parameter.tensor.grad(), wanted, 0, 1e-5 * wanted.abs().max().item<double>());
         ++compared;
       }
       CHECK(compared + 3 == expected.size());  // ids, logits and loss are the rest
@@ -92,7 +99,10 @@ TEST_SUITE("model.parity") {
         parts.push_back(opened.model->forward(batch).hidden_BTD);
       }
       CHECK(cache.length() == ids_BT.size(1));
-      MORTISE_CHECK_CLOSE(opened.model->head().logits(at::cat(parts, 1)), opened.model->head().logits(whole), 1e-6, 2e-6);
+      MORTISE_CHECK_CLOSE(opened.model->head().logits(at::cat(parts, 1)),
+                          opened.model->head().logits(whole),
+                          1e-6,
+                          2e-6);
     }
   }
 
@@ -103,12 +113,14 @@ TEST_SUITE("model.parity") {
     int64_t count = 0;
     for (int64_t row = 0; row < expected.at("ids").size(0); ++row) {
       const at::Tensor ids = expected.at("ids")[row].to(at::kInt).contiguous();
-      const std::vector<int32_t> list(ids.const_data_ptr<int32_t>(), ids.const_data_ptr<int32_t>() + ids.numel());
+      const std::vector<int32_t> list(ids.const_data_ptr<int32_t>(),
+                                      ids.const_data_ptr<int32_t>() + ids.numel());
       const Score score = score_of(all_logits(*opened.model, list), list);
       sum += score.sum;
       count += static_cast<int64_t>(score.log_probs.size());
     }
-    CHECK(-sum / static_cast<double>(count) == doctest::Approx(expected.at("loss").item<double>()).epsilon(1e-6));
+    CHECK(-sum / static_cast<double>(count) ==
+          doctest::Approx(expected.at("loss").item<double>()).epsilon(1e-6));
   }
 }
 
@@ -120,8 +132,10 @@ TEST_SUITE("model.packing") {
     TokenBatch packed;
     packed.ids_BT = ids.view({2, 8});
     packed.offsets_S = at::tensor({0, 5, 8, 12, 16}, at::kLong);
-    packed.positions_BT = at::tensor({0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2, 3}, at::kLong).view({2, 8});
-    packed.segments_BT = at::tensor({1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2}, at::kInt).view({2, 8});
+    packed.positions_BT =
+        at::tensor({0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2, 3}, at::kLong).view({2, 8});
+    packed.segments_BT =
+        at::tensor({1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2}, at::kInt).view({2, 8});
     const at::Tensor weights = at::linspace(-1, 1, 16 * 16).view({16, 16});
 
     const at::Tensor together = model->forward(packed).hidden_BTD.view({16, 16});
@@ -135,7 +149,8 @@ TEST_SUITE("model.packing") {
     const std::vector<int64_t> borders = {0, 5, 8, 12, 16};
     for (size_t i = 0; i + 1 < borders.size(); ++i) {
       const int64_t begin = borders[i], count = borders[i + 1] - begin;
-      const at::Tensor alone = model->forward(plain_batch(ids.narrow(0, begin, count).unsqueeze(0))).hidden_BTD[0];
+      const at::Tensor alone =
+          model->forward(plain_batch(ids.narrow(0, begin, count).unsqueeze(0))).hidden_BTD[0];
       MORTISE_CHECK_CLOSE(together.narrow(0, begin, count), alone, 1e-5, 1e-5);
       total = total + (alone * weights.narrow(0, begin, count)).sum();
     }
@@ -143,7 +158,8 @@ TEST_SUITE("model.packing") {
     for (const NamedTensor& parameter : model->parameters()) {
       CAPTURE(parameter.name);
       const at::Tensor& wanted = parameter.tensor.grad();
-      MORTISE_CHECK_CLOSE(gradients.at(parameter.name), wanted, 0, 1e-5 * wanted.abs().max().item<double>());
+      MORTISE_CHECK_CLOSE(
+          gradients.at(parameter.name), wanted, 0, 1e-5 * wanted.abs().max().item<double>());
     }
   }
 }
