@@ -24,17 +24,21 @@ std::span<const OptionSpec> common_options() { return kCommon; }
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
-      {"run", "RECIPE", "run a recipe: train, evaluate or a pipeline, in a run directory of its own",
-       {{"resume", "DIR", "go on with an interrupted run, bit for bit; takes no RECIPE"},
-        {"locked", "LOCK", "refuse to run unless plugins, data and machine are those of this lock.toml"},
-        {"quiet", "", "no progress lines"}},
-       "  mortise run train.toml\n"
-       "  mortise run train.toml --set optimizer.type=lion --set optimizer.lr=1e-4\n"
+      {"run", "[RECIPE]", "run a recipe in a run directory of its own; goes on with an interrupted run",
+       {{"resume", "DIR", "go on with the run in DIR, bit for bit"},
+        {"locked", "FILE", "refuse to run with other plugins, data or machine than this lock.toml names"},
+        {"quiet", "", "print nothing but errors"}},
+       "  mortise run configs/recipes/quickstart.toml\n"
+       "  mortise run train.toml --set optimizer.type=lion --set optimizer.lr=3e-4\n"
        "  mortise run --resume runs/quickstart-1\n"
-       "Ctrl-C finishes the step, saves a checkpoint and exits with 130.\n",
+       "  mortise run --resume runs/quickstart-1 --set run.steps=900\n"
+       "  mortise run runs/quickstart-1/resolved.toml --locked runs/quickstart-1/lock.toml    the same bits again\n"
+       "Ctrl-C finishes the step, saves a checkpoint and ends with 130; a second Ctrl-C ends at once.\n",
        run_run},
-      {"plan", "RECIPE", "say what a recipe will build and cost, without training", {},
-       "  mortise plan train.toml\n",
+      {"plan", "RECIPE", "say what a run will build and cost: parameters, tokens, steps, memory; trains nothing", {},
+       "  mortise plan train.toml\n"
+       "  mortise plan train.toml --set batch.micro=16 --json\n"
+       "Exit code: 0 it fits, 3 it does not.\n",
        run_plan},
       {"validate", "RECIPE", "check a recipe: every mistake at once, in milliseconds, nothing is loaded", {},
        "  mortise validate train.toml\n"
@@ -94,13 +98,14 @@ const std::vector<Verb>& verbs() {
         {"threads", "N", "0: all cores"}},
        "  mortise export runs/quickstart-1 --to exported\n",
        run_export},
-      {"data", "stats|preview RECIPE", "count what the pipeline keeps and drops, or show the rows that training sees",
-       {{"rows", "N", "how many rows preview shows"}},
+      {"data", "stats|preview RECIPE", "count a recipe's data by source, step and length, or show the rows that training sees",
+       {{"rows", "N", "rows of a preview (3)"}},
        "  mortise data stats train.toml\n"
-       "  mortise data preview train.toml --rows 2\n",
+       "  mortise data preview train.toml --rows 1\n",
        run_data},
-      {"runs", "[list [DIR]]|show RUN|diff RUN RUN", "list runs, show one, say how two differ", {},
+      {"runs", "[list [DIR] | show RUN | diff RUN RUN]", "list runs, show one, or tell how two differ", {},
        "  mortise runs\n"
+       "  mortise runs show runs/quickstart-1\n"
        "  mortise runs diff runs/quickstart-1 runs/quickstart-2\n",
        run_runs},
       {"inspect", "[NAME|KIND/NAME|FILE.so]", "list components, or show one with its parameters",

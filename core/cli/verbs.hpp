@@ -41,5 +41,9 @@ int run_validate(const std::vector<std::string>& words);
 int run_show(const std::vector<std::string>& words);
 int run_schema(const std::vector<std::string>& words);
 int run_init(const std::vector<std::string>& words);
+int run_run(const std::vector<std::string>& words);
+int run_plan(const std::vector<std::string>& words);
+int run_data(const std::vector<std::string>& words);
+int run_runs(const std::vector<std::string>& words);
 
 }  // namespace mortise::core
