@@ -10,9 +10,16 @@
 
 namespace mortise::core {
 
+namespace {
+
+// What every verb takes; main reads them itself.
+constexpr std::string_view kCommonFlags[] = {"--json", "--verbose"};
+
+}  // namespace
+
 Options::Options(std::string_view verb, const std::vector<std::string>& args, std::initializer_list<std::string_view> flags, std::initializer_list<std::string_view> valued)
     : verb_(verb) {
-  const auto is_in = [](const auto& list, std::string_view name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+  const auto is_in = [](const auto& list, std::string_view name) { return std::find(std::begin(list), std::end(list), name) != std::end(list); };
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string_view word = args[i];
     if (word.size() < 2 || word.substr(0, 2) != "--") {
@@ -21,9 +28,9 @@ Options::Options(std::string_view verb, const std::vector<std::string>& args, st
     }
     const size_t equals = word.find('=');
     const std::string name(word.substr(0, equals));
-    if (is_in(flags, name) && equals == std::string_view::npos) {
+    if ((is_in(flags, name) || is_in(kCommonFlags, name)) && equals == std::string_view::npos) {
       values_[name];
-    } else if (is_in(valued, name)) {
+    } else if (is_in(valued, name) || name == "--color") {
       if (equals == std::string_view::npos && i + 1 == args.size()) throw Error(Code::Usage, fmt::format("{} needs a value", name), fmt::format("mortise {} --help", verb_));
       values_[name].push_back(equals == std::string_view::npos ? args[++i] : std::string(word.substr(equals + 1)));
     } else {

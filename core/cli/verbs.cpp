@@ -24,6 +24,22 @@ std::span<const OptionSpec> common_options() { return kCommon; }
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
+      {"run", "[RECIPE]", "run a recipe in a run directory of its own; goes on with an interrupted run",
+       {{"resume", "DIR", "go on with the run in DIR, bit for bit"},
+        {"locked", "FILE", "refuse to run with other plugins, data or machine than this lock.toml names"},
+        {"quiet", "", "print nothing but errors"}},
+       "  mortise run configs/recipes/quickstart.toml\n"
+       "  mortise run train.toml --set optimizer.type=lion --set optimizer.lr=3e-4\n"
+       "  mortise run --resume runs/quickstart-1\n"
+       "  mortise run --resume runs/quickstart-1 --set run.steps=900\n"
+       "  mortise run runs/quickstart-1/resolved.toml --locked runs/quickstart-1/lock.toml    the same bits again\n"
+       "Ctrl-C finishes the step, saves a checkpoint and ends with 130; a second Ctrl-C ends at once.\n",
+       run_run},
+      {"plan", "RECIPE", "say what a run will build and cost: parameters, tokens, steps, memory; trains nothing", {},
+       "  mortise plan train.toml\n"
+       "  mortise plan train.toml --set batch.micro=16 --json\n"
+       "Exit code: 0 it fits, 3 it does not.\n",
+       run_plan},
       {"validate", "RECIPE", "check a recipe: every mistake at once, in milliseconds, nothing is loaded", {},
        "  mortise validate train.toml\n"
        "  mortise validate train.toml --set optimizer.type=lion --set optimizer.lr=1e-4\n"
@@ -50,12 +66,68 @@ const std::vector<Verb>& verbs() {
        "  mortise schema optimizer\n"
        "  mortise schema model.layer\n",
        run_schema},
+      {"generate", "", "continue a prompt with a trained model",
+       {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
+        {"prompt", "TEXT", "the text to continue; may be repeated"},
+        {"max-new-tokens", "N", "how far (default 64)"},
+        {"temperature", "T", "0 is greedy"},
+        {"top-k", "K", "sample among the K likeliest; 0: all"},
+        {"top-p", "P", "sample among the likeliest that sum to P"},
+        {"seed", "N", "of sampling"},
+        {"threads", "N", "0: all cores"},
+        {"stream", "", "print as it comes"}},
+       "  mortise generate --model runs/quickstart-1 --prompt \"cat (noun):\" --max-new-tokens 20\n"
+       "  mortise generate --model models/llama --prompt \"Once\" --temperature 0.8 --top-p 0.95 --stream\n",
+       run_generate},
+      {"score", "", "print the log-probability of every token; write raw logits",
+       {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
+        {"text", "TEXT", "score a text"},
+        {"ids", "1,2,3", "score token ids"},
+        {"file", "F.jsonl", "score a file, one {\"text\"} or {\"ids\"} a line"},
+        {"logits", "F.safetensors", "also write `ids` [T] and `logits` [T, V]"},
+        {"threads", "N", "0: all cores"}},
+       "  mortise score --model models/llama --ids 1,2,3 --json --logits logits.safetensors\n"
+       "Same weights, same numbers: compare the logits with any other implementation.\n",
+       run_score},
+      {"export", "RUN_or_DIR", "write a model as a Hugging Face folder that transformers loads",
+       {{"to", "DIR", "the new folder"},
+        {"dtype", "fp32|bf16|fp16", "of the weights"},
+        {"architecture", "NAME", "of config.json (default llama)"},
+        {"format", "NAME", "of the weights (default hf_safetensors)"},
+        {"verify", "N", "rows whose logits are compared after reading back"},
+        {"threads", "N", "0: all cores"}},
+       "  mortise export runs/quickstart-1 --to exported\n",
+       run_export},
+      {"data", "stats|preview RECIPE", "count a recipe's data by source, step and length, or show the rows that training sees",
+       {{"rows", "N", "rows of a preview (3)"}},
+       "  mortise data stats train.toml\n"
+       "  mortise data preview train.toml --rows 1\n",
+       run_data},
+      {"runs", "[list [DIR] | show RUN | diff RUN RUN]", "list runs, show one, or tell how two differ", {},
+       "  mortise runs\n"
+       "  mortise runs show runs/quickstart-1\n"
+       "  mortise runs diff runs/quickstart-1 runs/quickstart-2\n",
+       run_runs},
       {"inspect", "[NAME|KIND/NAME|FILE.so]", "list components, or show one with its parameters",
        {{"markdown", "DIR", "write the reference pages"}},
        "  mortise inspect\n"
        "  mortise inspect optimizer/lion\n"
        "  mortise inspect build/libmine.so           a foreign library, probed in a child process\n",
        run_inspect},
+      {"new-plugin", "KIND NAME", "scaffold a plugin that builds and passes conformance untouched",
+       {{"id", "org.acme.name", "its reverse-domain id"}, {"dir", "DIR", "where (default: a folder of its name)"}},
+       "  mortise new-plugin optimizer signum --id org.acme.signum\n",
+       run_new_plugin},
+      {"conform", "FILE.so", "check a plugin against its contracts, each check in a child that may crash",
+       {{"seed", "N", "repeat a run"},
+        {"junit", "F.xml", "write a JUnit report"},
+        {"list", "", "list the checks"},
+        {"only", "TEXT", "run the checks whose name holds TEXT"},
+        {"config", "conform.toml", "checks to skip"},
+        {"suite", "FILE.so", "further suites"},
+        {"timeout", "S", "seconds a check may take"}},
+       "  mortise conform build/lib/mortise/plugins/org.acme.signum/signum.so\n",
+       run_conform},
       {"doctor", "", "say what this installation is, and what is wrong with it", {},
        "  mortise doctor\n",
        run_doctor},

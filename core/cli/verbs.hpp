@@ -30,9 +30,20 @@ const std::vector<Verb>& verbs();
 /// Options that every verb accepts.
 std::span<const OptionSpec> common_options();
 
+int run_run(const std::vector<std::string>& words);
+int run_plan(const std::vector<std::string>& words);
+int run_data(const std::vector<std::string>& words);
+int run_runs(const std::vector<std::string>& words);
+int run_generate(const std::vector<std::string>& words);
+int run_score(const std::vector<std::string>& words);
+int run_export(const std::vector<std::string>& words);
 int run_validate(const std::vector<std::string>& words);
 int run_show(const std::vector<std::string>& words);
 int run_schema(const std::vector<std::string>& words);
 int run_init(const std::vector<std::string>& words);
+int run_run(const std::vector<std::string>& words);
+int run_plan(const std::vector<std::string>& words);
+int run_data(const std::vector<std::string>& words);
+int run_runs(const std::vector<std::string>& words);
 
 }  // namespace mortise::core

@@ -24,6 +24,9 @@ using Verb = int (*)(const EngineCall&);
 // One line a verb: the table of contents of the engine.
 constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"engine-info", run_engine_info},
+    {"generate", run_generate},
+    {"score", run_score},
+    {"export", run_export},
     {"train", run_train},
     {"evaluate", run_evaluate},
     {"plan", run_plan},

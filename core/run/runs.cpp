@@ -25,7 +25,8 @@ Value status_value(const std::string& dir) {
     out["status"] = "unknown";
     return out;
   }
-  for (const auto& [key, value] : parse_json(read_file(dir + "/status.json"), dir + "/status.json").as_table()) out[key] = value;
+  const Value status = parse_json(read_file(dir + "/status.json"), dir + "/status.json");
+  for (const auto& [key, value] : status.as_table()) out[key] = value;
   return out;
 }
 

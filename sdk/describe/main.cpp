@@ -43,8 +43,9 @@ void preload_sdk(bool torch) {
   if (torch) load(base + "_torch.so.0");
 }
 
-void print_error(void*, int32_t, const char* message, const char* hint, const char*) {
-  std::fprintf(stderr, "mortise-describe: %s%s%s\n", message, *hint != 0 ? "; fix: " : "", hint);
+// What the plugin reported, as one sentence; `context` is a std::string.
+void keep_error(void* context, int32_t, const char* message, const char* hint, const char*) {
+  *static_cast<std::string*>(context) = std::string(message) + (*hint != 0 ? "; fix: " : "") + hint;
 }
 
 const mortise_plugin& descriptor_of(const std::string& path) {
@@ -52,9 +53,10 @@ const mortise_plugin& descriptor_of(const std::string& path) {
   if (symbol == nullptr) throw std::runtime_error(path + " exports no " MORTISE_ENTRY_NAME "; is it a Mortise plugin?");
   mortise_plugin_entry_fn entry;
   std::memcpy(&entry, &symbol, sizeof entry);
-  const mortise_error_sink sink{nullptr, &print_error};
+  std::string reported;
+  const mortise_error_sink sink{&reported, &keep_error};
   const mortise_plugin* plugin = entry(&sink);
-  if (plugin == nullptr) throw std::runtime_error(path + " gave no descriptor");
+  if (plugin == nullptr) throw std::runtime_error(reported.empty() ? path + " gave no descriptor" : "its entry failed: " + reported);
   if (std::memcmp(plugin->magic, MORTISE_MAGIC, sizeof plugin->magic) != 0) throw std::runtime_error(path + " has a wrong magic number");
   if (plugin->abi != MORTISE_ABI)
     throw std::runtime_error(path + " speaks ABI " + std::to_string(plugin->abi) + ", this tool " + std::to_string(MORTISE_ABI));

@@ -1,13 +1,13 @@
 // Growing text files on POSIX calls.
 #include "mortise/append_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -21,7 +21,8 @@ constexpr size_t kGather = 64 * 1024;
 
 [[noreturn]] void fail(std::string_view what, const std::string& path, int reason) {
   const bool full = reason == ENOSPC || reason == EFBIG || reason == EDQUOT;
-  throw Error(Code::Io, fmt::format("cannot {} {}: {}", what, path, std::strerror(reason)),
+  throw Error(Code::Io,
+              fmt::format("cannot {} {}: {}", what, path, std::strerror(reason)),
               full ? "free some space and start again with --resume" : "");
 }
 
@@ -30,7 +31,9 @@ constexpr size_t kGather = 64 * 1024;
 AppendFile::AppendFile(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("open", path_, errno);
+
   struct stat info {};
+
   if (::fstat(descriptor_, &info) == 0) size_ = info.st_size;
 }
 
@@ -50,7 +53,8 @@ void AppendFile::append(std::string_view lines) {
 
 void AppendFile::flush() {
   write_gathered();
-  if (::fdatasync(descriptor_) != 0 && errno != EINVAL) fail("sync", path_, errno);  // EINVAL: a pipe or /dev/null
+  if (::fdatasync(descriptor_) != 0 && errno != EINVAL)
+    fail("sync", path_, errno);  // EINVAL: a pipe or /dev/null
 }
 
 void AppendFile::write_gathered() {

@@ -1,11 +1,11 @@
 #include "mortise/file.hpp"
 
+#include <csignal>
+#include <filesystem>
+
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <filesystem>
 
 #include "mortise/error.hpp"
 
@@ -26,10 +26,13 @@ struct Folder {
 
   std::string file(const char* name) const { return (path / name).string(); }
 
-  int64_t count() const { return std::distance(fs::directory_iterator(path), fs::directory_iterator()); }
+  int64_t count() const {
+    return std::distance(fs::directory_iterator(path), fs::directory_iterator());
+  }
 };
 
-// While it lives, no file can grow past `bytes`: what a full disk looks like to write(2), without filling one.
+// While it lives, no file can grow past `bytes`: what a full disk looks like to write(2), without
+// filling one.
 struct FullDisk {
   explicit FullDisk(rlim_t bytes) {
     handler = std::signal(SIGXFSZ, SIG_IGN);
@@ -74,7 +77,8 @@ TEST_SUITE("sdk.file") {
     CHECK(folder.count() == 1);
   }
 
-  TEST_CASE("a full disk is an input/output error; the old file is intact and no temporary is left") {
+  TEST_CASE(
+      "a full disk is an input/output error; the old file is intact and no temporary is left") {
     const Folder folder;
     write_file(folder.file("a"), "old");
     const FullDisk full(4096);
@@ -97,9 +101,12 @@ TEST_SUITE("sdk.file") {
 
   TEST_CASE("a folder that is not there, or a folder in place of a file, is named") {
     const Folder folder;
-    CHECK_THROWS_WITH_AS(AtomicFile(folder.file("no/a")), doctest::Contains("No such file or directory"), Error);
-    CHECK_THROWS_WITH_AS(MappedFile::open(folder.path.string()), doctest::Contains("Is a directory"), Error);
-    CHECK_THROWS_WITH_AS(MappedFile::open(folder.file("b")), doctest::Contains(folder.file("b").c_str()), Error);
+    CHECK_THROWS_WITH_AS(
+        AtomicFile(folder.file("no/a")), doctest::Contains("No such file or directory"), Error);
+    CHECK_THROWS_WITH_AS(
+        MappedFile::open(folder.path.string()), doctest::Contains("Is a directory"), Error);
+    CHECK_THROWS_WITH_AS(
+        MappedFile::open(folder.file("b")), doctest::Contains(folder.file("b").c_str()), Error);
   }
 
   TEST_CASE("an empty file maps to no bytes, and a large one is refused beyond the limit") {
@@ -107,6 +114,7 @@ TEST_SUITE("sdk.file") {
     write_file(folder.file("empty"), "");
     CHECK(MappedFile::open(folder.file("empty"))->bytes().empty());
     write_file(folder.file("ten"), "0123456789");
-    CHECK_THROWS_WITH_AS(read_file(folder.file("ten"), 9), doctest::Contains("is 10 bytes; at most 9"), DataError);
+    CHECK_THROWS_WITH_AS(
+        read_file(folder.file("ten"), 9), doctest::Contains("is 10 bytes; at most 9"), DataError);
   }
 }

@@ -1,9 +1,9 @@
 // Compares with what Python itself returned (tests/golden/metrics/pytext.json).
 #include "mortise/pytext.hpp"
 
-#include <doctest/doctest.h>
-
 #include <set>
+
+#include <doctest/doctest.h>
 
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -12,7 +12,9 @@ using namespace mortise;
 
 namespace {
 
-Value golden() { return parse_json(read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/pytext.json")); }
+Value golden() {
+  return parse_json(read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/pytext.json"));
+}
 
 std::string utf8(char32_t c) {
   std::string text;
@@ -26,7 +28,9 @@ std::vector<std::string> strings(const Value& value) {
   return out;
 }
 
-std::vector<std::string> copies(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+std::vector<std::string> copies(const std::vector<std::string_view>& views) {
+  return {views.begin(), views.end()};
+}
 
 std::set<int64_t> code_points(const Value& value) {
   std::set<int64_t> out;
@@ -65,8 +69,12 @@ TEST_SUITE("sdk.pytext") {
 
   TEST_CASE("invalid bytes are told, passed through and repaired as errors=\"replace\" does") {
     CHECK(pytext::is_valid_utf8("a\xc3\xa9\xf0\x9f\x98\x80\xef\xbf\xbd"));
-    for (const char* bad : {"\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "a\xe4\xb8"}) CHECK_FALSE(pytext::is_valid_utf8(bad));
-    CHECK(pytext::repair_utf8("a\xe4\xb8z\xff\xc0\xaf") == "a\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // Python: 'a\ufffdz\ufffd\ufffd\ufffd'
+    for (const char* bad :
+         {"\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "a\xe4\xb8"})
+      CHECK_FALSE(pytext::is_valid_utf8(bad));
+    CHECK(pytext::repair_utf8("a\xe4\xb8z\xff\xc0\xaf") ==
+          "a\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // Python:
+                                                                  // 'a\ufffdz\ufffd\ufffd\ufffd'
     CHECK(pytext::split("\xff \xe4\xb8").size() == 2);
     CHECK(pytext::length("\xff\xe4\xb8\xad") == 2);
   }

@@ -1,14 +1,13 @@
 #include "mortise/safetensors.hpp"
 
-#include <doctest/doctest.h>
-
-#include <unistd.h>
-
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 #include <span>
+
+#include <doctest/doctest.h>
+#include <unistd.h>
 
 #include "mortise/error.hpp"
 
@@ -17,14 +16,18 @@ namespace st = mortise::safetensors;
 
 namespace {
 
-std::string file_of(std::string header, size_t data_bytes, std::optional<uint64_t> length = std::nullopt) {
+std::string file_of(std::string header,
+                    size_t data_bytes,
+                    std::optional<uint64_t> length = std::nullopt) {
   const uint64_t claimed = length.value_or(header.size());
   std::string out(reinterpret_cast<const char*>(&claimed), 8);
   return out + header + std::string(data_bytes, '\x7f');
 }
 
 st::Header parse(const std::string& file) {
-  return st::parse_header(std::as_bytes(std::span(file.data(), file.size())), static_cast<int64_t>(file.size()), "w.safetensors");
+  return st::parse_header(std::as_bytes(std::span(file.data(), file.size())),
+                          static_cast<int64_t>(file.size()),
+                          "w.safetensors");
 }
 
 // Returns the message of the refusal, or "accepted".
@@ -39,17 +42,21 @@ std::string refusal(const std::string& file) {
 
 bool says(const std::string& message, std::string_view part) {
   INFO(message);
-  const bool found = message.find(part) != std::string::npos && message.find("w.safetensors") != std::string::npos;
+  const bool found =
+      message.find(part) != std::string::npos && message.find("w.safetensors") != std::string::npos;
   CHECK_MESSAGE(found, "expected to find: " << std::string(part) << "\nin: " << message);
   return found;
 }
 
-std::string tensor(const char* name, const char* rest) { return fmt::format("\"{}\":{{{}}}", name, rest); }
+std::string tensor(const char* name, const char* rest) {
+  return fmt::format("\"{}\":{{{}}}", name, rest);
+}
 
 std::string one(const char* rest) { return "{" + tensor("a", rest) + "}"; }
 
 std::string temp_folder(const char* name) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("mortise_safetensors_{}_{}", name, getpid());
+  const auto path = std::filesystem::temp_directory_path() /
+                    fmt::format("mortise_safetensors_{}_{}", name, getpid());
   std::filesystem::remove_all(path);
   std::filesystem::create_directories(path);
   return path.string();
@@ -83,7 +90,8 @@ TEST_SUITE("sdk.safetensors") {
   }
 
   TEST_CASE("a header that runs past the end of the file is refused") {
-    says(refusal(file_of("{}", 0, 3)), "ends inside its header: the header has 3 bytes, 2 are there");
+    says(refusal(file_of("{}", 0, 3)),
+         "ends inside its header: the header has 3 bytes, 2 are there");
     says(refusal(file_of("{}", 0, 99'999'999)), "ends inside its header");
   }
 
@@ -102,76 +110,119 @@ TEST_SUITE("sdk.safetensors") {
     says(refusal(file_of("{" + t + "," + t + "}", 1)), "the key \"a\" stands twice");
     says(refusal(file_of(R"({"__metadata__":{},"__metadata__":{}})", 0)), "stands twice");
     std::string many = "{";
-    for (int i = 0; i < 100; ++i) many += fmt::format(R"("t{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
-    says(refusal(file_of(many + R"("t7":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)), "the key \"t7\" stands twice");
+    for (int i = 0; i < 100; ++i)
+      many += fmt::format(R"("t{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
+    says(refusal(file_of(many + R"("t7":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)),
+         "the key \"t7\" stands twice");
   }
 
   TEST_CASE("metadata that is not text is refused") {
-    says(refusal(file_of(R"({"__metadata__":{"step":3}})", 0)), "the value of \"step\" must be a string, got integer");
-    says(refusal(file_of(R"({"__metadata__":"pt"})", 0)), "__metadata__: expected an object, got string");
+    says(refusal(file_of(R"({"__metadata__":{"step":3}})", 0)),
+         "the value of \"step\" must be a string, got integer");
+    says(refusal(file_of(R"({"__metadata__":"pt"})", 0)),
+         "__metadata__: expected an object, got string");
   }
 
   TEST_CASE("a tensor's description is checked key by key") {
     says(refusal(file_of(R"({"a":7})", 0)), "tensor \"a\": expected an object, got integer");
-    says(refusal(file_of(one(R"("shape":[1],"data_offsets":[0,1])"), 1)), "tensor \"a\": \"dtype\" is missing");
+    says(refusal(file_of(one(R"("shape":[1],"data_offsets":[0,1])"), 1)),
+         "tensor \"a\": \"dtype\" is missing");
     says(refusal(file_of(one(R"("dtype":"U8","data_offsets":[0,1])"), 1)), "\"shape\" is missing");
     says(refusal(file_of(one(R"("dtype":"U8","shape":[1])"), 1)), "\"data_offsets\" is missing");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1)"), 1)), "unknown key \"x\"");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":3,"data_offsets":[0,1])"), 1)), "shape: expected an array");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[-1],"data_offsets":[0,1])"), 1)), "shape: expected integers from 0");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[1.0],"data_offsets":[0,1])"), 1)), "shape: expected integers from 0");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1,2])"), 1)), "expected two integers, got 3");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[1,0])"), 1)), "run backwards");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1)"), 1)),
+         "unknown key \"x\"");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":3,"data_offsets":[0,1])"), 1)),
+         "shape: expected an array");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[-1],"data_offsets":[0,1])"), 1)),
+         "shape: expected integers from 0");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[1.0],"data_offsets":[0,1])"), 1)),
+         "shape: expected integers from 0");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1,2])"), 1)),
+         "expected two integers, got 3");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[1,0])"), 1)),
+         "run backwards");
   }
 
   TEST_CASE("an unknown or unsupported dtype is refused by name") {
-    says(refusal(file_of(one(R"("dtype":"F31","shape":[1],"data_offsets":[0,1])"), 1)), "unknown dtype \"F31\"");
-    says(refusal(file_of(one(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"), 4)), "unknown dtype \"f32\"");
-    says(refusal(file_of(one(R"("dtype":"F4","shape":[2],"data_offsets":[0,1])"), 1)), "dtype F4 is not supported");
-    says(refusal(file_of(one(R"("dtype":1,"shape":[2],"data_offsets":[0,1])"), 1)), "dtype: expected a string");
+    says(refusal(file_of(one(R"("dtype":"F31","shape":[1],"data_offsets":[0,1])"), 1)),
+         "unknown dtype \"F31\"");
+    says(refusal(file_of(one(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"), 4)),
+         "unknown dtype \"f32\"");
+    says(refusal(file_of(one(R"("dtype":"F4","shape":[2],"data_offsets":[0,1])"), 1)),
+         "dtype F4 is not supported");
+    says(refusal(file_of(one(R"("dtype":1,"shape":[2],"data_offsets":[0,1])"), 1)),
+         "dtype: expected a string");
   }
 
   TEST_CASE("a size that does not match the shape is refused") {
-    says(refusal(file_of(one(R"("dtype":"F32","shape":[2,2],"data_offsets":[0,8])"), 8)), "shape [2, 2] of F32 needs 16 bytes, data_offsets give it 8");
+    says(refusal(file_of(one(R"("dtype":"F32","shape":[2,2],"data_offsets":[0,8])"), 8)),
+         "shape [2, 2] of F32 needs 16 bytes, data_offsets give it 8");
   }
 
   TEST_CASE("a shape whose size overflows is refused") {
-    says(refusal(file_of(one(R"("dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0])"), 0)), "overflows 63 bits");
-    says(refusal(file_of(one(R"("dtype":"F64","shape":[1152921504606846976],"data_offsets":[0,0])"), 0)), "overflows 63 bits");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,0])"), 0)), "expected integers from 0");
+    says(refusal(file_of(
+             one(R"("dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0])"), 0)),
+         "overflows 63 bits");
+    says(refusal(file_of(one(R"("dtype":"F64","shape":[1152921504606846976],"data_offsets":[0,0])"),
+                         0)),
+         "overflows 63 bits");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,0])"),
+                         0)),
+         "expected integers from 0");
   }
 
   TEST_CASE("bytes outside the file are refused") {
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[9],"data_offsets":[0,9])"), 8)), "lie outside the file, whose data section has 8 bytes");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[1],"data_offsets":[9223372036854775806,9223372036854775807])"), 8)), "outside the file");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[9],"data_offsets":[0,9])"), 8)),
+         "lie outside the file, whose data section has 8 bytes");
+    says(
+        refusal(file_of(
+            one(R"("dtype":"U8","shape":[1],"data_offsets":[9223372036854775806,9223372036854775807])"),
+            8)),
+        "outside the file");
   }
 
   TEST_CASE("overlap, hole and trailing bytes are refused") {
     const auto two = [](const char* a, const char* b) {
       return "{" + tensor("a", a) + "," + tensor("b", b) + "}";
     };
-    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])", R"("dtype":"U8","shape":[4],"data_offsets":[3,7])"), 7)),
+    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])",
+                             R"("dtype":"U8","shape":[4],"data_offsets":[3,7])"),
+                         7)),
          "tensor \"b\": its bytes [3, 7) overlap those of \"a\"");
-    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])", R"("dtype":"U8","shape":[4],"data_offsets":[0,4])"), 4)), "overlap");
-    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])", R"("dtype":"U8","shape":[2],"data_offsets":[6,8])"), 8)),
+    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])",
+                             R"("dtype":"U8","shape":[4],"data_offsets":[0,4])"),
+                         4)),
+         "overlap");
+    says(refusal(file_of(two(R"("dtype":"U8","shape":[4],"data_offsets":[0,4])",
+                             R"("dtype":"U8","shape":[2],"data_offsets":[6,8])"),
+                         8)),
          "tensor \"b\": a hole of 2 bytes lies before it");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[2],"data_offsets":[2,4])"), 4)), "a hole of 2 bytes");
-    says(refusal(file_of(one(R"("dtype":"U8","shape":[2],"data_offsets":[0,2])"), 5)), "3 bytes follow the last tensor");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[2],"data_offsets":[2,4])"), 4)),
+         "a hole of 2 bytes");
+    says(refusal(file_of(one(R"("dtype":"U8","shape":[2],"data_offsets":[0,2])"), 5)),
+         "3 bytes follow the last tensor");
     says(refusal(file_of("{}", 1)), "1 bytes follow");
   }
 
-  TEST_CASE("what is written is read back, sorted by alignment and name, wherever it was written from") {
+  TEST_CASE(
+      "what is written is read back, sorted by alignment and name, wherever it was written from") {
     const std::string folder = temp_folder("round");
     const std::string path = folder + "/w.safetensors";
     {
-      st::Writer writer(path, {{"z", Dtype::U8, {3}}, {"b", Dtype::F32, {}}, {"a", Dtype::F32, {2}}, {"none", Dtype::F64, {0, 4}}});
+      st::Writer writer(path,
+                        {{"z", Dtype::U8, {3}},
+                         {"b", Dtype::F32, {}},
+                         {"a", Dtype::F32, {2}},
+                         {"none", Dtype::F64, {0, 4}}});
       CHECK(writer.entries()[0].name == "none");
       CHECK(writer.entries()[1].name == "a");
       CHECK(writer.entries()[3].name == "z");
       const std::array<float, 3> numbers = {1, 2, 3};
       writer.write("z", std::as_bytes(std::span("xyz", 3)));
       writer.write({});
-      CHECK_THROWS_WITH_AS(writer.write(std::as_bytes(std::span(numbers))), doctest::Contains("\"a\": expected 8 bytes, got 12"), Error);
+      CHECK_THROWS_WITH_AS(writer.write(std::as_bytes(std::span(numbers))),
+                           doctest::Contains("\"a\": expected 8 bytes, got 12"),
+                           Error);
       writer.write(std::as_bytes(std::span(numbers).first(2)));
       CHECK_THROWS_WITH_AS(writer.write("a", {}), doctest::Contains("was written before"), Error);
       CHECK_THROWS_WITH_AS(writer.write("q", {}), doctest::Contains("was not announced"), Error);
@@ -192,21 +243,29 @@ TEST_SUITE("sdk.safetensors") {
 
   TEST_CASE("a writer refuses duplicate names and absurd shapes, and leaves no file") {
     const std::string folder = temp_folder("refuse");
-    CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::U8, {1}}, {"x", Dtype::U8, {1}}}), doctest::Contains("stands twice"), Error);
-    CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::F32, {int64_t{1} << 62}}}), doctest::Contains("overflows"), Error);
-    CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::F32, {-1}}}), doctest::Contains("negative"), Error);
+    CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::U8, {1}}, {"x", Dtype::U8, {1}}}),
+                         doctest::Contains("stands twice"),
+                         Error);
+    CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::F32, {int64_t{1} << 62}}}),
+                         doctest::Contains("overflows"),
+                         Error);
+    CHECK_THROWS_WITH_AS(
+        st::Writer(folder + "/a", {{"x", Dtype::F32, {-1}}}), doctest::Contains("negative"), Error);
     { st::Writer abandoned(folder + "/a", {{"x", Dtype::U8, {1}}}); }
     CHECK(std::filesystem::is_empty(folder));
     std::filesystem::remove_all(folder);
   }
 
   TEST_CASE("a file of the reference library is read") {
-    const st::File file = st::File::open(MORTISE_SOURCE_DIR "/tests/golden/llama/tied_mha/model.safetensors");
+    const st::File file =
+        st::File::open(MORTISE_SOURCE_DIR "/tests/golden/llama/tied_mha/model.safetensors");
     CHECK(file.header().find("model.embed_tokens.weight") != nullptr);
     CHECK(file.header().metadata.front() == std::pair<std::string, std::string>("format", "pt"));
   }
 
   TEST_CASE("a missing file is an input/output error that names it") {
-    CHECK_THROWS_WITH_AS(st::File::open("/nowhere/w.safetensors"), doctest::Contains("cannot open /nowhere/w.safetensors"), Error);
+    CHECK_THROWS_WITH_AS(st::File::open("/nowhere/w.safetensors"),
+                         doctest::Contains("cannot open /nowhere/w.safetensors"),
+                         Error);
   }
 }

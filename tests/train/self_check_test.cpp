@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include "core/engine/model/tensor_rules.hpp"
 #include "core/engine/train/self_check.hpp"
 #include "core/engine/train/trainer.hpp"
 #include "mortise/error.hpp"

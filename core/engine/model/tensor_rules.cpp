@@ -3,9 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "mortise/error.hpp"
 
 namespace mortise::core {
@@ -22,22 +19,6 @@ std::vector<int64_t> permuted(const std::vector<int64_t>& view, const std::vecto
   std::vector<int64_t> out;
   for (const int64_t axis : order) out.push_back(view.at(static_cast<size_t>(axis)));
   return out;
-}
-
-/// Levenshtein distance, one row at a time.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 }  // namespace
@@ -97,19 +78,6 @@ bool matches(std::string_view pattern, std::string_view name) {
   for (size_t begin = star; begin <= name.size(); ++begin)
     if (matches(rest, name.substr(begin))) return true;
   return false;
-}
-
-std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates) {
-  size_t best = std::max<size_t>(2, name.size() / 6) + 1;
-  std::optional<std::string> found;
-  for (const std::string& candidate : candidates) {
-    const size_t distance = edit_distance(name, candidate);
-    if (distance < best) {
-      best = distance;
-      found = candidate;
-    }
-  }
-  return found;
 }
 
 }  // namespace mortise::core

@@ -27,7 +27,4 @@ Dtype file_dtype(at::ScalarType type);
 /// Says whether `name` matches a pattern in which `*` stands for any run of characters.
 bool matches(std::string_view pattern, std::string_view name);
 
-/// The candidate nearest to `name` by edit distance, when it is near enough to be a slip.
-std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates);
-
 }  // namespace mortise::core

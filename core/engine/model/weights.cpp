@@ -15,6 +15,7 @@
 
 #include "core/engine/model/language_model.hpp"
 #include "core/engine/model/tensor_rules.hpp"
+#include "core/recipe/suggest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -134,8 +135,8 @@ void check_weights(const std::vector<NamedTensor>& wanted, const std::map<std::s
         continue;
       }
       complete = false;
-      const std::optional<std::string> near = nearest(name, unused);
-      missing.lines.push_back(near ? fmt::format("{} (the file has {})", name, *near) : name);
+      const std::string near = nearest(name, unused);
+      missing.lines.push_back(near.empty() ? name : fmt::format("{} (the file has {})", name, near));
     }
     if (!complete) continue;
     if (std::string problem = shape_problem(rule->second, stored, tensor.tensor.sizes()); !problem.empty()) misshapen.lines.push_back(std::move(problem));

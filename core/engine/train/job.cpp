@@ -192,7 +192,8 @@ void TrainJob::evaluate(int64_t step, bool at_end) {
     write_file(fmt::format("{}/{}.json", directory_.folder("eval"), result.report.name), to_json(to_value(result, step), 1) + "\n");
     add_scores(status_.scores, result.report);
     report_->scores(step, result.report);
-    for (const Score& score : result.report.scores) trainer_->schedule().observe(result.report.name + "." + score.name, score.value);
+    if (trainer_->schedule() == nullptr) continue;
+    for (const Score& score : result.report.scores) trainer_->schedule()->observe(result.report.name + "." + score.name, score.value);
   }
   last_log_ += std::chrono::duration_cast<Clock::duration>(Clock::now() - begin);  // evaluation is no training time
 }

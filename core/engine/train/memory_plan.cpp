@@ -85,7 +85,7 @@ Value one_of_each(Value spec) {
 }
 
 int64_t measure_optimizer(Meter& meter, const Workspace& space, LanguageModel& model, Host& host) {
-  std::vector<Slot> list;
+  std::vector<mortise::Slot> list;
   for (const NamedTensor& tensor : model.parameters()) {
     if (!tensor.tensor.requires_grad()) continue;
     list.push_back({tensor.tensor, at::zeros_like(tensor.tensor), 0.0, 0.0, tensor.name, tensor.tensor.sizes().vec()});

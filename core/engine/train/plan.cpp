@@ -63,8 +63,9 @@ void add_data(JobPlan& plan, const Workspace& space) {
 void add_schedule(JobPlan& plan, const Workspace& space) {
   const BatchTable& batch = space.tables.batch;
   const double epochs = static_cast<double>(space.total_steps * batch.global) / static_cast<double>(space.rows->num_rows());
+  const Value* schedule = space.recipe.find("schedule");
   plan.text += fmt::format("schedule   {} steps of {} rows = {} × {} accumulation; {:.2f} epochs; lr {:g} by {}\n", grouped(space.total_steps), batch.global, batch.micro,
-                           (batch.global + batch.micro - 1) / batch.micro, epochs, space.tables.optimizer.lr, space.recipe.at("schedule").get("type", ""));
+                           (batch.global + batch.micro - 1) / batch.micro, epochs, space.tables.optimizer.lr, schedule == nullptr ? "constant" : schedule->get("type", ""));
   plan.value["steps"] = space.total_steps;
   plan.value["epochs"] = epochs;
 }

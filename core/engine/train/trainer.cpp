@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "core/engine/model/tensor_rules.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 
@@ -21,32 +22,12 @@ const Value& table_of(const Value& recipe, const char* name) {
 
 }  // namespace
 
-bool matches(std::string_view pattern, std::string_view name) {
-  size_t p = 0, n = 0, star = std::string_view::npos, mark = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      mark = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 Trainer::Trainer(const Workspace& space, std::shared_ptr<LanguageModel> model)
     : space_(space),
       model_(std::move(model)),
       objective_(make<Objective>(*space.host, table_of(space.recipe, "objective"), {})),
-      schedule_(make<Schedule>(*space.host, table_of(space.recipe, "schedule"), ScheduleArgs{space.total_steps})),
       order_(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed)) {
+  if (const Value* table = space.recipe.find("schedule")) schedule_ = make<Schedule>(*space.host, *table, ScheduleArgs{space.total_steps});
   make_slots();
   optimizer_ = make<Optimizer>(*space.host, table_of(space.recipe, "optimizer"), slots_);
 }
@@ -55,10 +36,10 @@ Trainer::~Trainer() = default;
 
 void Trainer::make_slots() {
   const OptimizerKeys& keys = space_.tables.optimizer;
-  std::vector<Slot> list;
+  std::vector<mortise::Slot> list;
   for (const NamedTensor& parameter : model_->parameters()) {
     if (!parameter.tensor.requires_grad()) continue;
-    Slot slot;
+    mortise::Slot slot;
     slot.param = parameter.tensor;
     slot.name = parameter.name;
     slot.logical_shape = parameter.tensor.sizes().vec();
@@ -130,7 +111,7 @@ double Trainer::forward_backward(const Batch& batch, double normaliser, StepResu
 
 double Trainer::gradient_norm() {
   double square = 0;
-  for (const Slot& slot : slots_) {
+  for (const mortise::Slot& slot : slots_) {
     if (!slot.grad.defined()) continue;
     const double norm = at::linalg_vector_norm(slot.grad, 2).item<double>();
     square += norm * norm;
@@ -141,16 +122,16 @@ double Trainer::gradient_norm() {
 void Trainer::update(StepResult& result) {
   at::NoGradGuard no_grad;
   const OptimizerKeys& keys = space_.tables.optimizer;
-  for (Slot& slot : slots_) slot.grad = slot.param.grad();
+  for (mortise::Slot& slot : slots_) slot.grad = slot.param.grad();
   result.grad_norm = gradient_norm();
   check_finite(result.grad_norm, "gradient norm");
   if (keys.clip_norm && result.grad_norm > *keys.clip_norm)
-    for (Slot& slot : slots_)
+    for (mortise::Slot& slot : slots_)
       if (slot.grad.defined()) slot.grad.mul_(*keys.clip_norm / result.grad_norm);
-  result.lr = keys.lr * schedule_->factor(step_);
+  result.lr = keys.lr * (schedule_ == nullptr ? 1.0 : schedule_->factor(step_));
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].lr = result.lr * lr_factors_[i];
   optimizer_->step({step_});
-  for (Slot& slot : slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
+  for (mortise::Slot& slot : slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
     slot.grad.reset();
     slot.param.mutable_grad().reset();
   }
@@ -169,7 +150,7 @@ CheckpointContent Trainer::checkpoint() {
   saver.begin("optimizer");
   optimizer_->state(saver);
   saver.begin("schedule");
-  schedule_->state(saver);
+  if (schedule_ != nullptr) schedule_->state(saver);
   saver.begin("rng");
   at::Tensor generator = at::detail::getDefaultCPUGenerator().get_state();
   saver.tensor("cpu", generator);
@@ -199,7 +180,7 @@ void Trainer::restore(const CheckpointReader& reader) {
   loader.begin("optimizer");
   optimizer_->state(loader);
   loader.begin("schedule");
-  schedule_->state(loader);
+  if (schedule_ != nullptr) schedule_->state(loader);
   at::Generator generator = at::detail::getDefaultCPUGenerator();
   at::Tensor random = generator.get_state();
   loader.begin("rng");

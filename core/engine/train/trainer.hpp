@@ -37,7 +37,8 @@ class Trainer {
   StepResult step();
   int64_t steps_done() const { return step_; }
   int64_t tokens_seen() const { return tokens_seen_; }
-  Schedule& schedule() { return *schedule_; }
+  /// Null when the recipe has none: the learning rate is constant.
+  Schedule* schedule() { return schedule_.get(); }
   const Slots& slots() const { return slots_; }
 
   /// Gathers all that the next step depends on.  Tensors are handles.
@@ -62,8 +63,5 @@ class Trainer {
   RowOrder order_;
   int64_t step_ = 0, tokens_seen_ = 0;
 };
-
-/// True when `name` matches `pattern`, in which `*` stands for any run of characters.
-bool matches(std::string_view pattern, std::string_view name);
 
 }  // namespace mortise::core

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
 
@@ -21,6 +23,14 @@ bool has_data(const Value& recipe, const char* kind) {
   const Value* data = recipe.find("data");
   const Value* tables = data == nullptr ? nullptr : data->find(kind);
   return tables != nullptr && !tables->as_table().empty();
+}
+
+// True when some [eval.*] reads the training texts themselves.
+bool evaluates_train(const Value& recipe) {
+  const Value* evals = recipe.find("eval");
+  if (evals == nullptr) return false;
+  const auto& tables = evals->as_table();
+  return std::any_of(tables.begin(), tables.end(), [](const auto& entry) { return entry.second.get("data", "dev") == "train"; });
 }
 
 // The specification with what the data decides.
@@ -82,7 +92,7 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
     if (space.rows->num_overlong() > 0)
       log::info("documents longer than a row count={} seq_len={} policy={}", space.rows->num_overlong(), space.tables.batch.seq_len, space.tables.batch.overlong);
     space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
-    if (!options.keep_train_texts) {
+    if (!options.keep_train_texts && !evaluates_train(recipe)) {
       space.corpus.parts.erase("train");
       malloc_trim(0);  // a hundred thousand small strings were freed: give their pages back before training
     }

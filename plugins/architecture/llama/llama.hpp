@@ -14,6 +14,7 @@ class Llama final : public Architecture {
   Value to_spec(const Value& hf_config) const override;
   Value to_hf(const Value& spec) const override;
   std::vector<TensorRule> names(const Value& spec) const override;
+
   std::vector<std::string> ignored() const override { return {"*rotary_emb.inv_freq"}; }
 };
 

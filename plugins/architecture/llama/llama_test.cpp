@@ -1,10 +1,10 @@
 #include "llama.hpp"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
+
+#include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -15,7 +15,8 @@ using mortise::architecture::llama::Llama;
 
 namespace {
 
-constexpr const char* kSmall = R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 12,
+constexpr const char* kSmall =
+    R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 12,
   "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 500.0})";
 
 Value small() { return mortise::parse_json(kSmall); }
@@ -27,10 +28,13 @@ Value with(std::string_view key, Value value) {
 }
 
 Value golden(const std::string& name) {
-  return mortise::parse_json(mortise::read_file(std::string(MORTISE_SOURCE_DIR) + "/tests/golden/llama/" + name + "/config.json"));
+  return mortise::parse_json(mortise::read_file(std::string(MORTISE_SOURCE_DIR) +
+                                                "/tests/golden/llama/" + name + "/config.json"));
 }
 
-const Value& rope_of(const Value& spec) { return spec.at("layer").at("dense").at("attention").at("position"); }
+const Value& rope_of(const Value& spec) {
+  return spec.at("layer").at("dense").at("attention").at("position");
+}
 
 }  // namespace
 
@@ -67,7 +71,12 @@ TEST_SUITE("architecture.llama") {
 
   TEST_CASE("a specification survives the way through config.json") {
     const Llama llama;
-    for (const char* name : {"gqa_head_dim", "tied_mha", "llama3_rope_bias", "llama3_rope_v5", "linear_rope", "sharded"}) {
+    for (const char* name : {"gqa_head_dim",
+                             "tied_mha",
+                             "llama3_rope_bias",
+                             "llama3_rope_v5",
+                             "linear_rope",
+                             "sharded"}) {
       CAPTURE(name);
       const Value config = golden(name);
       REQUIRE(llama.recognises(config));
@@ -91,17 +100,24 @@ TEST_SUITE("architecture.llama") {
   TEST_CASE("a key that cannot be honoured is refused by name") {
     const Llama llama;
     const std::pair<std::string_view, Value> cases[] = {
-        {"hidden_act", "gelu"},          {"pretraining_tp", 2},    {"sliding_window", 4096},
-        {"attention_dropout", 0.1},      {"partial_rotary_factor", 0.5},
+        {"hidden_act", "gelu"},
+        {"pretraining_tp", 2},
+        {"sliding_window", 4096},
+        {"attention_dropout", 0.1},
+        {"partial_rotary_factor", 0.5},
         {"quantization_config", Value::table()},
         {"layer_types", Value::Array{Value("sliding_attention")}}};
     for (const auto& [key, value] : cases) {
       CAPTURE(key);
-      CHECK_THROWS_WITH_AS(llama.to_spec(with(key, value)), doctest::Contains(std::string(key).c_str()), mortise::DataError);
+      CHECK_THROWS_WITH_AS(llama.to_spec(with(key, value)),
+                           doctest::Contains(std::string(key).c_str()),
+                           mortise::DataError);
     }
     Value yarn = small();
     yarn["rope_scaling"]["rope_type"] = "yarn";
-    CHECK_THROWS_WITH_AS(llama.to_spec(yarn), doctest::Contains("rope_scaling.rope_type` is \"yarn\""), mortise::DataError);
+    CHECK_THROWS_WITH_AS(llama.to_spec(yarn),
+                         doctest::Contains("rope_scaling.rope_type` is \"yarn\""),
+                         mortise::DataError);
   }
 
   TEST_CASE("neutral values of such keys are accepted") {
@@ -118,10 +134,16 @@ TEST_SUITE("architecture.llama") {
   TEST_CASE("a missing or malformed size is an error that names it") {
     Value config = small();
     config.erase("intermediate_size");
-    CHECK_THROWS_WITH_AS(Llama().to_spec(config), doctest::Contains("no `intermediate_size`"), mortise::DataError);
-    CHECK_THROWS_WITH_AS(Llama().to_spec(with("hidden_size", "8")), doctest::Contains("`hidden_size` must be a positive integer, got \"8\""), mortise::DataError);
-    CHECK_THROWS_WITH_AS(Llama().to_spec(with("vocab_size", -1)), doctest::Contains("got -1"), mortise::DataError);
-    CHECK_THROWS_WITH_AS(Llama().to_spec(with("tie_word_embeddings", 1)), doctest::Contains("true or false"), mortise::DataError);
+    CHECK_THROWS_WITH_AS(
+        Llama().to_spec(config), doctest::Contains("no `intermediate_size`"), mortise::DataError);
+    CHECK_THROWS_WITH_AS(Llama().to_spec(with("hidden_size", "8")),
+                         doctest::Contains("`hidden_size` must be a positive integer, got \"8\""),
+                         mortise::DataError);
+    CHECK_THROWS_WITH_AS(
+        Llama().to_spec(with("vocab_size", -1)), doctest::Contains("got -1"), mortise::DataError);
+    CHECK_THROWS_WITH_AS(Llama().to_spec(with("tie_word_embeddings", 1)),
+                         doctest::Contains("true or false"),
+                         mortise::DataError);
   }
 
   TEST_CASE("other models are not recognised") {
@@ -134,10 +156,12 @@ TEST_SUITE("architecture.llama") {
     const Value good = llama.to_spec(small());
     Value spec = good;
     spec["layer"]["dense"]["attention"]["bias"] = true;
-    CHECK_THROWS_WITH_AS(llama.to_hf(spec), doctest::Contains("attention.output_bias"), mortise::Error);
+    CHECK_THROWS_WITH_AS(
+        llama.to_hf(spec), doctest::Contains("attention.output_bias"), mortise::Error);
     spec = good;
     spec["layer"]["dense"]["ffn"]["type"] = "gelu";
-    CHECK_THROWS_WITH_AS(llama.to_hf(spec), doctest::Contains("ffn.type: got \"gelu\""), mortise::Error);
+    CHECK_THROWS_WITH_AS(
+        llama.to_hf(spec), doctest::Contains("ffn.type: got \"gelu\""), mortise::Error);
     spec = good;
     const Value layer = spec.at("layer").at("dense");
     spec["layer"]["more"] = layer;
@@ -158,7 +182,9 @@ TEST_SUITE("architecture.llama") {
   TEST_CASE("names follow biases and the tie") {
     const auto has = [](const Value& config, std::string_view name) {
       const auto rules = Llama().names(Llama().to_spec(config));
-      return std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.ours == name && rule.theirs.at(0) == name; });
+      return std::any_of(rules.begin(), rules.end(), [&](const auto& rule) {
+        return rule.ours == name && rule.theirs.at(0) == name;
+      });
     };
     CHECK(has(small(), "lm_head.weight"));
     CHECK_FALSE(has(with("tie_word_embeddings", true), "lm_head.weight"));

@@ -1,19 +1,24 @@
-// Writes config.json in the keys of transformers 4, which version 5 reads too.  What LLaMA cannot express is an error
-// that names the part of the specification.
+// Writes config.json in the keys of transformers 4, which version 5 reads too.  What LLaMA cannot
+// express is an error that names the part of the specification.
 #include <algorithm>
 #include <string_view>
 
-#include "llama.hpp"
 #include "mortise/error.hpp"
+
+#include "llama.hpp"
 
 namespace mortise::architecture::llama {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& path, const std::string& found, std::string_view wanted) {
-  throw Error(Code::Usage,
-              fmt::format("a LLaMA folder cannot express {}: got {}, and it knows only {}", path, found, wanted),
-              "export with another architecture, or change the model");
+[[noreturn]] void refuse(const std::string& path,
+                         const std::string& found,
+                         std::string_view wanted) {
+  throw Error(
+      Code::Usage,
+      fmt::format(
+          "a LLaMA folder cannot express {}: got {}, and it knows only {}", path, found, wanted),
+      "export with another architecture, or change the model");
 }
 
 void want_type(const Value& part, const std::string& path, const char* type) {
@@ -38,7 +43,8 @@ Stack one_kind_of_layer(const Value& spec) {
   Stack stack;
   for (const Value* layer : sorted_layers(spec)) {
     Value table = without_core_keys(*layer);
-    if (stack.count > 0 && !(table == stack.layer)) refuse("model.layer", "layers of several kinds", "one kind, repeated");
+    if (stack.count > 0 && !(table == stack.layer))
+      refuse("model.layer", "layers of several kinds", "one kind, repeated");
     stack.layer = std::move(table);
     stack.count += layer->get("repeat", 1);
   }
@@ -58,7 +64,9 @@ Value rope_scaling(const Value& position) {
     out["high_freq_factor"] = scaling->get("high_freq_factor", 4.0);
     out["original_max_position_embeddings"] = scaling->get("original_max_position", 8192);
   } else if (type != "linear") {
-    refuse("model.layer.*.attention.position.scaling.type", '"' + type + '"', "\"default\", \"linear\" and \"llama3\"");
+    refuse("model.layer.*.attention.position.scaling.type",
+           '"' + type + '"',
+           "\"default\", \"linear\" and \"llama3\"");
   }
   return out;
 }
@@ -73,7 +81,9 @@ void write_attention(const Value& attention, int64_t width, Value& config) {
   const int64_t heads = attention.at("heads").as_int();
   const bool bias = attention.get("bias", false);
   if (bias != attention.get("output_bias", false))
-    refuse("model.layer.*.attention.output_bias", bias ? "false beside bias = true" : "true beside bias = false", "equal values");
+    refuse("model.layer.*.attention.output_bias",
+           bias ? "false beside bias = true" : "true beside bias = false",
+           "equal values");
   config["num_attention_heads"] = heads;
   config["num_key_value_heads"] = optional_int(attention, "kv_heads", heads);
   config["head_dim"] = optional_int(attention, "head_dim", width / heads);
@@ -90,7 +100,9 @@ void write_attention(const Value& attention, int64_t width, Value& config) {
 std::vector<const Value*> sorted_layers(const Value& spec) {
   std::vector<const Value*> layers;
   for (const auto& [name, table] : spec.at("layer").as_table()) layers.push_back(&table);
-  std::stable_sort(layers.begin(), layers.end(), [](const Value* a, const Value* b) { return a->get("order", 1) < b->get("order", 1); });
+  std::stable_sort(layers.begin(), layers.end(), [](const Value* a, const Value* b) {
+    return a->get("order", 1) < b->get("order", 1);
+  });
   return layers;
 }
 
@@ -119,7 +131,8 @@ Value Llama::to_hf(const Value& spec) const {
   config["hidden_act"] = "silu";
   config["rms_norm_eps"] = spec.at("norm").get("eps", 1e-6);
   config["max_position_embeddings"] = spec.get("max_seq_len", 2048);
-  config["initializer_range"] = spec.find("init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+  config["initializer_range"] =
+      spec.find("init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   config["attention_dropout"] = 0.0;
   config["pretraining_tp"] = 1;

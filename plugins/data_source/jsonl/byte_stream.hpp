@@ -10,9 +10,11 @@ namespace mortise::data_source::jsonl {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  /// Fills at most `capacity` bytes; 0 at the end.  Throws: DataError on damaged compression, Error{Io}.
+  /// Fills at most `capacity` bytes; 0 at the end.  Throws: DataError on damaged compression,
+  /// Error{Io}.
   virtual size_t read(char* out, size_t capacity) = 0;
-  /// Goes on at an offset of the decompressed bytes, only forward from the beginning.  Throws: DataError when it lies behind the end.
+  /// Goes on at an offset of the decompressed bytes, only forward from the beginning.  Throws:
+  /// DataError when it lies behind the end.
   virtual void skip_to(int64_t offset);
 };
 

@@ -25,16 +25,23 @@ void add_folder(const fs::path& folder, std::vector<InputFile>& out) {
   const size_t before = out.size();
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file() && is_jsonl(entry.path().filename().string()))
-      out.push_back({entry.path().string(), entry.path().lexically_relative(folder).generic_string()});
+      out.push_back(
+          {entry.path().string(), entry.path().lexically_relative(folder).generic_string()});
   if (out.size() == before)
-    throw DataError(fmt::format("the folder {} holds no .jsonl, .jsonl.gz or .jsonl.zst file", folder.string()), "check the path");
-  std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), [](const InputFile& a, const InputFile& b) { return a.name < b.name; });
+    throw DataError(
+        fmt::format("the folder {} holds no .jsonl, .jsonl.gz or .jsonl.zst file", folder.string()),
+        "check the path");
+  std::sort(out.begin() + static_cast<std::ptrdiff_t>(before),
+            out.end(),
+            [](const InputFile& a, const InputFile& b) { return a.name < b.name; });
 }
 
 void add_path(const std::string& path, std::vector<InputFile>& out) {
   if (path.empty()) throw DataError("path is empty", "name a .jsonl file or a folder of them");
   if (fs::is_directory(path)) return add_folder(path, out);
-  if (!fs::exists(path)) throw DataError(fmt::format("{} does not exist", path), "check the path; relative ones start at the working directory");
+  if (!fs::exists(path))
+    throw DataError(fmt::format("{} does not exist", path),
+                    "check the path; relative ones start at the working directory");
   out.push_back({path, fs::path(path).filename().string()});
 }
 
@@ -42,8 +49,11 @@ void add_path(const std::string& path, std::vector<InputFile>& out) {
 
 std::vector<InputFile> list_files(const Value& path) {
   std::vector<InputFile> out;
-  MORTISE_CHECK(path.is_string() || path.is_array(), "path: expected a string or an array of strings, got {}", kind_name(path.kind()));
-  if (path.is_string()) add_path(path.as_string(), out);
+  MORTISE_CHECK(path.is_string() || path.is_array(),
+                "path: expected a string or an array of strings, got {}",
+                kind_name(path.kind()));
+  if (path.is_string())
+    add_path(path.as_string(), out);
   else
     for (const Value& item : path.as_array()) add_path(item.as_string(), out);
   if (out.empty()) throw DataError("path is an empty array", "name at least one .jsonl file");
@@ -51,9 +61,14 @@ std::vector<InputFile> list_files(const Value& path) {
   for (const InputFile& file : out) ++uses[file.name];
   for (InputFile& file : out)
     if (uses[file.name] > 1) file.name = file.path;  // ids must be unique
-  if (std::all_of(out.begin(), out.end(), [](const InputFile& file) { return fs::file_size(file.path) == 0; }))
-    throw DataError(fmt::format("{} is empty{}", out.front().path, out.size() > 1 ? fmt::format(", as are {} more files", out.size() - 1) : ""),
-                    "a JSON Lines file holds one object a line");
+  if (std::all_of(out.begin(), out.end(), [](const InputFile& file) {
+        return fs::file_size(file.path) == 0;
+      }))
+    throw DataError(
+        fmt::format("{} is empty{}",
+                    out.front().path,
+                    out.size() > 1 ? fmt::format(", as are {} more files", out.size() - 1) : ""),
+        "a JSON Lines file holds one object a line");
   return out;
 }
 
@@ -62,7 +77,8 @@ std::string fingerprint(const std::vector<InputFile>& files) {
   for (const InputFile& file : files) {
     const auto mapped = MappedFile::open(file.path);
     XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits(mapped->bytes().data(), mapped->bytes().size()));
+    XXH128_canonicalFromHash(&canonical,
+                             XXH3_128bits(mapped->bytes().data(), mapped->bytes().size()));
     digests.append(reinterpret_cast<const char*>(canonical.digest), sizeof canonical.digest);
   }
   const XXH128_hash_t all = XXH3_128bits(digests.data(), digests.size());

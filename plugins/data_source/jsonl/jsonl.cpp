@@ -19,13 +19,18 @@ size_t first_invalid(std::string_view text) {
 
 }  // namespace
 
-Jsonl::Jsonl(Config config, const DataSourceArgs& args) : config_(std::move(config)), args_(args), files_(list_files(config_.path)) {
-  MORTISE_CHECK(args.num_shards > 0 && args.shard >= 0 && args.shard < args.num_shards, "shard {} of {}", args.shard, args.num_shards);
+Jsonl::Jsonl(Config config, const DataSourceArgs& args)
+    : config_(std::move(config)), args_(args), files_(list_files(config_.path)) {
+  MORTISE_CHECK(args.num_shards > 0 && args.shard >= 0 && args.shard < args.num_shards,
+                "shard {} of {}",
+                args.shard,
+                args.num_shards);
 }
 
 bool Jsonl::next_line(Line& line) {
   for (; file_ < files_.size(); ++file_, reader_.reset()) {
-    if (!reader_) reader_.emplace(open_stream(files_[file_].path), files_[file_].path, config_.max_line_bytes);
+    if (!reader_)
+      reader_.emplace(open_stream(files_[file_].path), files_[file_].path, config_.max_line_bytes);
     if (reader_->next(line)) return true;
   }
   return false;
@@ -39,7 +44,8 @@ bool Jsonl::next(Record& record) {
     if (is_mine && read_row(line, record)) return true;
   }
   if (rows_ == 0)
-    throw DataError(fmt::format("{} holds no rows, only blank lines", files_.front().path), "a JSON Lines file holds one object a line");
+    throw DataError(fmt::format("{} holds no rows, only blank lines", files_.front().path),
+                    "a JSON Lines file holds one object a line");
   return false;
 }
 
@@ -64,8 +70,13 @@ bool Jsonl::parse(const Line& line, Value& fields) {
   if (config_.utf8 != "replace") {
     const size_t at = first_invalid(line.text);
     const auto byte = static_cast<unsigned char>(line.text[at]);
-    return skip_or_throw(config_.utf8, DataError(fmt::format("{}:{}: not UTF-8: byte {} of the line is 0x{:02x}", name, line.number, at + 1, byte),
-                                                 "convert the file, or set utf8 = \"replace\" or \"skip\""));
+    return skip_or_throw(config_.utf8,
+                         DataError(fmt::format("{}:{}: not UTF-8: byte {} of the line is 0x{:02x}",
+                                               name,
+                                               line.number,
+                                               at + 1,
+                                               byte),
+                                   "convert the file, or set utf8 = \"replace\" or \"skip\""));
   }
   std::string repaired = pytext::repair_utf8(line.text);
   const size_t size = repaired.size();
@@ -105,7 +116,8 @@ void Jsonl::state(StateIo& io) {
   io.integer("repaired", report_.repaired);
   if (!io.loading()) return;
   if (file < 0 || file > static_cast<int64_t>(files_.size()) || offset < 0)
-    throw DataError(fmt::format("the saved position is in file {} of {}", file, files_.size()), "files were removed since the state was saved");
+    throw DataError(fmt::format("the saved position is in file {} of {}", file, files_.size()),
+                    "files were removed since the state was saved");
   file_ = static_cast<size_t>(file);
   reader_.reset();
   if (file_ == files_.size()) return;
@@ -114,15 +126,35 @@ void Jsonl::state(StateIo& io) {
 }
 
 void Jsonl::Config::describe(Schema<Config>& schema) {
-  schema.field("path", &Config::path, "a .jsonl, .jsonl.gz or .jsonl.zst file, an array of them, or a folder that is searched for them").required();
-  schema.field("utf8", &Config::utf8, "what to do with a line that is not UTF-8: stop, put U+FFFD in place of bad bytes, or leave it out")
+  schema
+      .field("path",
+             &Config::path,
+             "a .jsonl, .jsonl.gz or .jsonl.zst file, an array of them, or a folder that is "
+             "searched for them")
+      .required();
+  schema
+      .field("utf8",
+             &Config::utf8,
+             "what to do with a line that is not UTF-8: stop, put U+FFFD in place of bad bytes, or "
+             "leave it out")
       .one_of({"strict", "replace", "skip"});
-  schema.field("bad_rows", &Config::bad_rows, "what to do with a line that is not a JSON object: stop, or leave it out and count it")
+  schema
+      .field("bad_rows",
+             &Config::bad_rows,
+             "what to do with a line that is not a JSON object: stop, or leave it out and count it")
       .one_of({"strict", "skip"});
-  schema.field("max_line_bytes", &Config::max_line_bytes, "a longer line stops the run: the file is hardly JSON Lines").min(1).unit("bytes");
+  schema
+      .field("max_line_bytes",
+             &Config::max_line_bytes,
+             "a longer line stops the run: the file is hardly JSON Lines")
+      .min(1)
+      .unit("bytes");
 }
 
 }  // namespace mortise::data_source::jsonl
 
-MORTISE_PLUGIN("org.mortise.data_source.jsonl", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::data_source::jsonl::Jsonl>("jsonl", "JSON Lines files, plain, gzip or zstd"));
+MORTISE_PLUGIN("org.mortise.data_source.jsonl",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::data_source::jsonl::Jsonl>(
+                   "jsonl", "JSON Lines files, plain, gzip or zstd"));

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "files.hpp"
-#include "line_reader.hpp"
 #include "mortise/data_source.hpp"
 #include "mortise/schema.hpp"
+
+#include "files.hpp"
+#include "line_reader.hpp"
 #include "row_parser.hpp"
 
 namespace mortise::data_source::jsonl {
@@ -27,7 +28,9 @@ class Jsonl final : public DataSource {
   bool next(Record& record) override;
   void rewind() override;
   void state(StateIo& io) override;
+
   std::string fingerprint() const override { return jsonl::fingerprint(files_); }
+
   DataReport report() const override { return report_; }
 
  private:
@@ -42,7 +45,7 @@ class Jsonl final : public DataSource {
   RowParser parser_;
   std::optional<LineReader> reader_;  // of files_[file_]; absent before its first line
   size_t file_ = 0;
-  int64_t rows_ = 0;                  // of all shards, so far
+  int64_t rows_ = 0;  // of all shards, so far
   DataReport report_;
 };
 

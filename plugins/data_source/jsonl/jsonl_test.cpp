@@ -1,11 +1,11 @@
 #include "jsonl.hpp"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
-
-#include <filesystem>
 
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -36,15 +36,23 @@ struct Folder {
 struct MemoryState final : StateIo {
   Value table = Value::table();
   bool is_loading = false;
+
   bool loading() const override { return is_loading; }
+
   void value(std::string_view name, Value& v) override {
-    if (is_loading) v = table.at(name);
-    else table[name] = v;
+    if (is_loading)
+      v = table.at(name);
+    else
+      table[name] = v;
   }
+
   void tensor(std::string_view, at::Tensor&) override {}
 };
 
-Jsonl source(Value path, const char* utf8 = "strict", const char* bad_rows = "strict", DataSourceArgs args = {}) {
+Jsonl source(Value path,
+             const char* utf8 = "strict",
+             const char* bad_rows = "strict",
+             DataSourceArgs args = {}) {
   Jsonl::Config config;
   config.path = std::move(path);
   config.utf8 = utf8;
@@ -55,7 +63,8 @@ Jsonl source(Value path, const char* utf8 = "strict", const char* bad_rows = "st
 // All rows as "id=text".
 std::vector<std::string> rows(DataSource& reader) {
   std::vector<std::string> out;
-  for (Record record; reader.next(record);) out.push_back(record.id + "=" + record.fields.get("text", "-"));
+  for (Record record; reader.next(record);)
+    out.push_back(record.id + "=" + record.fields.get("text", "-"));
   return out;
 }
 
@@ -96,15 +105,21 @@ using Rows = std::vector<std::string>;
 TEST_SUITE("data_source.jsonl") {
   TEST_CASE("byte order mark, CRLF, blank lines, Chinese, emoji and a last line without an end") {
     const Folder folder;
-    auto reader = source(folder.put("a.jsonl", "\xEF\xBB\xBF{\"text\":\"\xE4\xB8\xAD\xE6\x96\x87\"}\r\n\r\n  \n{\"text\":\"\xF0\x9F\x98\x80\\n\\u4e2d\\ud83d\\ude00\"}\r\n{\"text\":\"end\"}"));
-    CHECK(rows(reader) == Rows{"a.jsonl:1=\xE4\xB8\xAD\xE6\x96\x87", "a.jsonl:4=\xF0\x9F\x98\x80\n\xE4\xB8\xAD\xF0\x9F\x98\x80", "a.jsonl:5=end"});
+    auto reader = source(folder.put(
+        "a.jsonl",
+        "\xEF\xBB\xBF{\"text\":\"\xE4\xB8\xAD\xE6\x96\x87\"}\r\n\r\n  "
+        "\n{\"text\":\"\xF0\x9F\x98\x80\\n\\u4e2d\\ud83d\\ude00\"}\r\n{\"text\":\"end\"}"));
+    CHECK(rows(reader) == Rows{"a.jsonl:1=\xE4\xB8\xAD\xE6\x96\x87",
+                               "a.jsonl:4=\xF0\x9F\x98\x80\n\xE4\xB8\xAD\xF0\x9F\x98\x80",
+                               "a.jsonl:5=end"});
     CHECK(reader.report().records == 3);
     CHECK(reader.report().skipped == 0);
   }
 
   TEST_CASE("all kinds of values arrive unchanged") {
     const Folder folder;
-    const std::string line = R"({"i":-3,"f":2.5,"e":1e2,"b":true,"n":null,"a":[1,"x",[]],"t":{"k":{}},"big":9223372036854775807,"over":9223372036854775808,"huge":123456789012345678901234567890})";
+    const std::string line =
+        R"({"i":-3,"f":2.5,"e":1e2,"b":true,"n":null,"a":[1,"x",[]],"t":{"k":{}},"big":9223372036854775807,"over":9223372036854775808,"huge":123456789012345678901234567890})";
     auto reader = source(folder.put("a.jsonl", line));
     Record record;
     REQUIRE(reader.next(record));
@@ -115,13 +130,17 @@ TEST_SUITE("data_source.jsonl") {
 
   TEST_CASE("a line that is not JSON stops with file, line and column, or is skipped and counted") {
     const Folder folder;
-    const std::string path = folder.put("a.jsonl", "{\"text\":\"a\"}\n{\"text\": oops}\n[1]\n{\"a\":1,\"a\":2}\n{\"text\":\"\\ud800\"}\n{\"text\":\"b\"} x\n{\"text\":\"c\"}\n");
+    const std::string path = folder.put("a.jsonl",
+                                        "{\"text\":\"a\"}\n{\"text\": "
+                                        "oops}\n[1]\n{\"a\":1,\"a\":2}\n{\"text\":\"\\ud800\"}\n{"
+                                        "\"text\":\"b\"} x\n{\"text\":\"c\"}\n");
     refuse(source(path), (path + ":2:10: invalid JSON").c_str());
     auto reader = source(path, "strict", "skip");
     CHECK(rows(reader) == Rows{"a.jsonl:1=a", "a.jsonl:7=c"});
     CHECK(reader.report().skipped == 5);
     refuse(source(folder.put("b.jsonl", "7\n")), "b.jsonl:1: expected an object, got integer");
-    refuse(source(folder.put("c.jsonl", "\n{\"a\":1,\"a\":2}\n")), "c.jsonl:2: the key \"a\" stands twice");
+    refuse(source(folder.put("c.jsonl", "\n{\"a\":1,\"a\":2}\n")),
+           "c.jsonl:2: the key \"a\" stands twice");
     refuse(source(folder.put("d.jsonl", "{\"a\":" + std::string(300, '['))), "d.jsonl:1");
   }
 
@@ -136,10 +155,12 @@ TEST_SUITE("data_source.jsonl") {
 
   TEST_CASE("a line that is not UTF-8 stops, is repaired or is skipped, and is counted") {
     const Folder folder;
-    const std::string path = folder.put("a.jsonl", "{\"text\":\"good\"}\n{\"text\":\"b\xFF\xE4\xB8\"}\n{\"text\":\"c\"}\n");
+    const std::string path = folder.put(
+        "a.jsonl", "{\"text\":\"good\"}\n{\"text\":\"b\xFF\xE4\xB8\"}\n{\"text\":\"c\"}\n");
     refuse(source(path), ":2: not UTF-8: byte 11 of the line is 0xff");
     auto replaced = source(path, "replace");
-    CHECK(rows(replaced) == Rows{"a.jsonl:1=good", "a.jsonl:2=b\xEF\xBF\xBD\xEF\xBF\xBD", "a.jsonl:3=c"});
+    CHECK(rows(replaced) ==
+          Rows{"a.jsonl:1=good", "a.jsonl:2=b\xEF\xBF\xBD\xEF\xBF\xBD", "a.jsonl:3=c"});
     CHECK(replaced.report().repaired == 1);
     auto skipped = source(path, "skip");
     CHECK(rows(skipped) == Rows{"a.jsonl:1=good", "a.jsonl:3=c"});
@@ -166,15 +187,19 @@ TEST_SUITE("data_source.jsonl") {
   TEST_CASE("damaged compression is named") {
     const Folder folder;
     const std::string zipped = gzip(numbered(0, 500)), squeezed = zstd(numbered(0, 500));
-    refuse(source(folder.put("a.jsonl.gz", zipped.substr(0, zipped.size() / 2))), "a.jsonl.gz: the gzip data are damaged or cut short");
-    refuse(source(folder.put("b.jsonl.zst", squeezed.substr(0, squeezed.size() / 2))), "b.jsonl.zst: the zstd data are cut short");
+    refuse(source(folder.put("a.jsonl.gz", zipped.substr(0, zipped.size() / 2))),
+           "a.jsonl.gz: the gzip data are damaged or cut short");
+    refuse(source(folder.put("b.jsonl.zst", squeezed.substr(0, squeezed.size() / 2))),
+           "b.jsonl.zst: the zstd data are cut short");
     refuse(source(folder.put("c.jsonl.gz", numbered(0, 5))), "c.jsonl.gz is not gzip data");
-    refuse(source(folder.put("d.jsonl.zst", numbered(0, 5))), "d.jsonl.zst: the zstd data are damaged");
+    refuse(source(folder.put("d.jsonl.zst", numbered(0, 5))),
+           "d.jsonl.zst: the zstd data are damaged");
   }
 
   TEST_CASE("a list and a folder are read in order, and ids stay unique") {
     const Folder folder;
-    const std::string a = folder.put("b.jsonl", numbered(0, 1)), b = folder.put("sub/b.jsonl", numbered(1, 2));
+    const std::string a = folder.put("b.jsonl", numbered(0, 1)),
+                      b = folder.put("sub/b.jsonl", numbered(1, 2));
     folder.put("a.jsonl.gz", gzip(numbered(2, 3)));
     folder.put("notes.txt", "not data");
     auto tree = source(folder.path.string());
@@ -185,11 +210,16 @@ TEST_SUITE("data_source.jsonl") {
 
   TEST_CASE("missing, empty and blank inputs are one clear error") {
     const Folder folder;
-    CHECK_THROWS_WITH_AS(source("/nowhere/a.jsonl"), doctest::Contains("/nowhere/a.jsonl does not exist"), DataError);
-    CHECK_THROWS_WITH_AS(source(folder.path.string()), doctest::Contains("holds no .jsonl"), DataError);
-    CHECK_THROWS_WITH_AS(source(folder.put("a.jsonl", "")), doctest::Contains("a.jsonl is empty"), DataError);
+    CHECK_THROWS_WITH_AS(source("/nowhere/a.jsonl"),
+                         doctest::Contains("/nowhere/a.jsonl does not exist"),
+                         DataError);
+    CHECK_THROWS_WITH_AS(
+        source(folder.path.string()), doctest::Contains("holds no .jsonl"), DataError);
+    CHECK_THROWS_WITH_AS(
+        source(folder.put("a.jsonl", "")), doctest::Contains("a.jsonl is empty"), DataError);
     CHECK_THROWS_WITH_AS(source(Value::array()), doctest::Contains("empty array"), DataError);
-    CHECK_THROWS_WITH_AS(source(3), doctest::Contains("path: expected a string or an array"), Error);
+    CHECK_THROWS_WITH_AS(
+        source(3), doctest::Contains("path: expected a string or an array"), Error);
     refuse(source(folder.put("b.jsonl", "\n\r\n  \n")), "b.jsonl holds no rows");
   }
 
@@ -212,8 +242,11 @@ TEST_SUITE("data_source.jsonl") {
   TEST_CASE("a reader goes on where a saved one stopped, at every row and in every format") {
     const Folder folder;
     const std::string text = "\xEF\xBB\xBF" + numbered(0, 6) + "bad\n" + numbered(6, 9);
-    const Value paths[] = {folder.put("a.jsonl", text), folder.put("a.jsonl.gz", gzip(text)), folder.put("a.jsonl.zst", zstd(text)),
-                           Value::Array{folder.put("b.jsonl", numbered(0, 4)), folder.put("c.jsonl", numbered(4, 9))}};
+    const Value paths[] = {
+        folder.put("a.jsonl", text),
+        folder.put("a.jsonl.gz", gzip(text)),
+        folder.put("a.jsonl.zst", zstd(text)),
+        Value::Array{folder.put("b.jsonl", numbered(0, 4)), folder.put("c.jsonl", numbered(4, 9))}};
     for (const Value& path : paths) {
       auto whole = source(path, "strict", "skip");
       const Rows expected = rows(whole);
@@ -226,7 +259,8 @@ TEST_SUITE("data_source.jsonl") {
         state.is_loading = true;
         auto second = source(path, "strict", "skip");
         second.state(state);
-        CHECK(rows(second) == Rows(expected.begin() + static_cast<std::ptrdiff_t>(stop), expected.end()));
+        CHECK(rows(second) ==
+              Rows(expected.begin() + static_cast<std::ptrdiff_t>(stop), expected.end()));
         CHECK(second.report().records == static_cast<int64_t>(expected.size()));
         CHECK(second.report().skipped == whole.report().skipped);
       }
@@ -242,7 +276,8 @@ TEST_SUITE("data_source.jsonl") {
     reader.state(state);
     state.is_loading = true;
     auto shorter = source(folder.put("a.jsonl", numbered(0, 2)));
-    CHECK_THROWS_WITH_AS(shorter.state(state), doctest::Contains("the saved position is"), DataError);
+    CHECK_THROWS_WITH_AS(
+        shorter.state(state), doctest::Contains("the saved position is"), DataError);
   }
 
   TEST_CASE("rewinding begins again") {
@@ -256,7 +291,8 @@ TEST_SUITE("data_source.jsonl") {
 
   TEST_CASE("the fingerprint follows the content, not the name") {
     const Folder folder;
-    const auto a = source(folder.put("a.jsonl", numbered(0, 5))), b = source(folder.put("b.jsonl", numbered(0, 5)));
+    const auto a = source(folder.put("a.jsonl", numbered(0, 5))),
+               b = source(folder.put("b.jsonl", numbered(0, 5)));
     const auto c = source(folder.put("c.jsonl", numbered(0, 6)));
     CHECK(a.fingerprint() == b.fingerprint());
     CHECK(a.fingerprint() != c.fingerprint());
@@ -265,13 +301,16 @@ TEST_SUITE("data_source.jsonl") {
 
   TEST_CASE("a line longer than the buffer is read, one beyond the limit is refused") {
     const Folder folder;
-    const std::string path = folder.put("a.jsonl", "{\"text\":\"" + std::string(3'000'000, 'x') + "\"}\n" + numbered(1, 2));
+    const std::string path = folder.put(
+        "a.jsonl", "{\"text\":\"" + std::string(3'000'000, 'x') + "\"}\n" + numbered(1, 2));
     auto reader = source(path);
     CHECK(rows(reader).size() == 2);
     Jsonl::Config config;
     config.path = path;
     config.max_line_bytes = 2'000'000;
     Jsonl limited(config, {});
-    CHECK_THROWS_WITH_AS(rows(limited), doctest::Contains("a.jsonl:1: the line is longer than 2000000 bytes"), DataError);
+    CHECK_THROWS_WITH_AS(rows(limited),
+                         doctest::Contains("a.jsonl:1: the line is longer than 2000000 bytes"),
+                         DataError);
   }
 }

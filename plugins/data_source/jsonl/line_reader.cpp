@@ -14,7 +14,10 @@ constexpr size_t kFirstCapacity = 1 << 20;
 }  // namespace
 
 LineReader::LineReader(std::unique_ptr<ByteStream> stream, std::string name, int64_t max_line_bytes)
-    : stream_(std::move(stream)), name_(std::move(name)), max_line_bytes_(max_line_bytes), buffer_(kFirstCapacity + kPadding) {}
+    : stream_(std::move(stream)),
+      name_(std::move(name)),
+      max_line_bytes_(max_line_bytes),
+      buffer_(kFirstCapacity + kPadding) {}
 
 bool LineReader::next(Line& line) {
   size_t searched = 0;
@@ -26,8 +29,10 @@ bool LineReader::next(Line& line) {
     }
     searched = end_ - begin_;
     if (static_cast<int64_t>(searched) > max_line_bytes_)
-      throw DataError(fmt::format("{}:{}: the line is longer than {} bytes", name_, number_ + 1, max_line_bytes_),
-                      "raise max_line_bytes, or check that the file holds one JSON object a line");
+      throw DataError(
+          fmt::format(
+              "{}:{}: the line is longer than {} bytes", name_, number_ + 1, max_line_bytes_),
+          "raise max_line_bytes, or check that the file holds one JSON object a line");
     if (fill()) continue;
     if (searched == 0) return false;
     line = take(searched, 0);  // the last line has no line end

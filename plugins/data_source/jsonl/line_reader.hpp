@@ -12,7 +12,8 @@
 namespace mortise::data_source::jsonl {
 
 struct Line {
-  std::string_view text;  // without the line end (\n or \r\n) and a byte order mark; kPadding readable bytes follow it
+  std::string_view text;  // without the line end (\n or \r\n) and a byte order mark; kPadding
+                          // readable bytes follow it
   int64_t number = 0;     // from 1
 };
 
@@ -24,10 +25,13 @@ class LineReader {
   /// Reads the next line; false at the end.  Lifetime: the text is valid until the next call.
   /// Throws: DataError on a line longer than allowed, or what the stream throws.
   bool next(Line& line);
-  /// Goes to a place told by offset() and line_number() of another reader.  Only before the first next().
+  /// Goes to a place told by offset() and line_number() of another reader.  Only before the first
+  /// next().
   void seek(int64_t offset, int64_t line_number);
+
   /// Where the next line begins, in decompressed bytes.
   int64_t offset() const { return offset_; }
+
   /// The number of the last line read.
   int64_t line_number() const { return number_; }
 

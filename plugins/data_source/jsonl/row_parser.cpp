@@ -1,10 +1,11 @@
-// simdjson's DOM parser on one line at a time: its many-documents mode gives up a whole batch for one bad byte.
-// What it refuses is parsed again by the SDK's parser, which either knows better (integers beyond 64 bits) or says where and why.
+// simdjson's DOM parser on one line at a time: its many-documents mode gives up a whole batch for
+// one bad byte. What it refuses is parsed again by the SDK's parser, which either knows better
+// (integers beyond 64 bits) or says where and why.
 #include "row_parser.hpp"
 
-#include <simdjson.h>
-
 #include <unordered_set>
+
+#include <simdjson.h>
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
@@ -35,12 +36,18 @@ void check_unique(const Value::Table& table) {
 
 Value to_value(const dom::element& element) {
   switch (element.type()) {
-    case dom::element_type::STRING: return std::string_view(element.get_string().value_unsafe());
-    case dom::element_type::INT64: return static_cast<int64_t>(element.get_int64().value_unsafe());
-    case dom::element_type::UINT64: return static_cast<double>(element.get_uint64().value_unsafe());  // above int64 only
-    case dom::element_type::DOUBLE: return element.get_double().value_unsafe();
-    case dom::element_type::BOOL: return element.get_bool().value_unsafe();
-    case dom::element_type::NULL_VALUE: return Value();
+    case dom::element_type::STRING:
+      return std::string_view(element.get_string().value_unsafe());
+    case dom::element_type::INT64:
+      return static_cast<int64_t>(element.get_int64().value_unsafe());
+    case dom::element_type::UINT64:
+      return static_cast<double>(element.get_uint64().value_unsafe());  // above int64 only
+    case dom::element_type::DOUBLE:
+      return element.get_double().value_unsafe();
+    case dom::element_type::BOOL:
+      return element.get_bool().value_unsafe();
+    case dom::element_type::NULL_VALUE:
+      return Value();
     case dom::element_type::ARRAY: {
       const dom::array items = element.get_array().value_unsafe();
       Value::Array out;
@@ -52,7 +59,8 @@ Value to_value(const dom::element& element) {
       const dom::object members = element.get_object().value_unsafe();
       Value::Table out;
       out.reserve(members.size());
-      for (const auto& member : members) out.emplace_back(std::string(member.key), to_value(member.value));
+      for (const auto& member : members)
+        out.emplace_back(std::string(member.key), to_value(member.value));
       check_unique(out);
       return out;
     }
@@ -67,7 +75,8 @@ Value parse_slowly(std::string_view line, std::string_view name, int64_t number)
   } catch (const DataError& error) {
     std::string_view rest = error.message();
     if (rest.starts_with(":1:")) rest.remove_prefix(2);
-    throw DataError(fmt::format("{}:{}{}", name, number, rest), "repair the line, or set bad_rows = \"skip\"");
+    throw DataError(fmt::format("{}:{}{}", name, number, rest),
+                    "repair the line, or set bad_rows = \"skip\"");
   }
 }
 
@@ -99,8 +108,9 @@ bool RowParser::parse(std::string_view line, std::string_view name, int64_t numb
     row = parse_slowly(line, name, number);
   }
   if (!row.is_table())
-    throw DataError(fmt::format("{}:{}: expected an object, got {}", name, number, kind_name(row.kind())),
-                    "every line must be one JSON object, such as {\"text\": \"…\"}");
+    throw DataError(
+        fmt::format("{}:{}: expected an object, got {}", name, number, kind_name(row.kind())),
+        "every line must be one JSON object, such as {\"text\": \"…\"}");
   return true;
 }
 

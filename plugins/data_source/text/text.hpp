@@ -26,12 +26,14 @@ class Text final : public DataSource {
   void rewind() override;
   void state(StateIo& io) override;
   std::string fingerprint() const override;
+
   DataReport report() const override { return report_; }
 
  private:
   struct InputFile {
     std::string path, name;
   };
+
   struct Unit {
     std::string text;
     int64_t line = 0;  // of its first line, from 1
@@ -48,8 +50,8 @@ class Text final : public DataSource {
   std::vector<InputFile> files_;
   std::shared_ptr<const MappedFile> mapped_;  // files_[file_]; null before its first unit
   size_t file_ = 0;
-  int64_t offset_ = 0, line_ = 0;             // where the next line begins, and how many lie before it
-  int64_t units_ = 0;                         // of all shards, so far
+  int64_t offset_ = 0, line_ = 0;  // where the next line begins, and how many lie before it
+  int64_t units_ = 0;              // of all shards, so far
   DataReport report_;
 };
 

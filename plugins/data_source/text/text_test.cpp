@@ -1,9 +1,9 @@
 #include "text.hpp"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 #include <unistd.h>
-
-#include <filesystem>
 
 using namespace mortise;
 using data_source::text::Text;
@@ -30,28 +30,39 @@ struct Folder {
 struct MemoryState final : StateIo {
   Value table = Value::table();
   bool is_loading = false;
+
   bool loading() const override { return is_loading; }
+
   void value(std::string_view name, Value& v) override {
-    if (is_loading) v = table.at(name);
-    else table[name] = v;
+    if (is_loading)
+      v = table.at(name);
+    else
+      table[name] = v;
   }
+
   void tensor(std::string_view, at::Tensor&) override {}
 };
 
 using Rows = std::vector<std::string>;
 
-Text source(const std::string& path, const char* unit, const char* utf8 = "strict", DataSourceArgs args = {}) {
+Text source(const std::string& path,
+            const char* unit,
+            const char* utf8 = "strict",
+            DataSourceArgs args = {}) {
   return {{.path = path, .unit = unit, .utf8 = utf8}, args};
 }
 
 Rows rows(Text&& reader) {
   Rows out;
-  for (Record record; reader.next(record);) out.push_back(record.id + "=" + record.fields.get("text", "-"));
+  for (Record record; reader.next(record);)
+    out.push_back(record.id + "=" + record.fields.get("text", "-"));
   return out;
 }
 
-// Byte order mark, CRLF, blank lines, Chinese, emoji, an ideographic space on a "blank" line, no end of the last line.
-const char* const kMixed = "\xEF\xBB\xBFone\r\n\xE4\xB8\xAD\xE6\x96\x87\r\n\r\n\xE3\x80\x80\n\xF0\x9F\x98\x80 two\nlast";
+// Byte order mark, CRLF, blank lines, Chinese, emoji, an ideographic space on a "blank" line, no
+// end of the last line.
+const char* const kMixed =
+    "\xEF\xBB\xBFone\r\n\xE4\xB8\xAD\xE6\x96\x87\r\n\r\n\xE3\x80\x80\n\xF0\x9F\x98\x80 two\nlast";
 
 }  // namespace
 
@@ -59,12 +70,16 @@ TEST_SUITE("data_source.text") {
   TEST_CASE("lines") {
     const Folder folder;
     CHECK(rows(source(folder.put("a.txt", kMixed), "line")) ==
-          Rows{"a.txt:1=one", "a.txt:2=\xE4\xB8\xAD\xE6\x96\x87", "a.txt:5=\xF0\x9F\x98\x80 two", "a.txt:6=last"});
+          Rows{"a.txt:1=one",
+               "a.txt:2=\xE4\xB8\xAD\xE6\x96\x87",
+               "a.txt:5=\xF0\x9F\x98\x80 two",
+               "a.txt:6=last"});
   }
 
   TEST_CASE("paragraphs") {
     const Folder folder;
-    CHECK(rows(source(folder.put("a.txt", kMixed), "paragraph")) == Rows{"a.txt:1=one\n\xE4\xB8\xAD\xE6\x96\x87", "a.txt:5=\xF0\x9F\x98\x80 two\nlast"});
+    CHECK(rows(source(folder.put("a.txt", kMixed), "paragraph")) ==
+          Rows{"a.txt:1=one\n\xE4\xB8\xAD\xE6\x96\x87", "a.txt:5=\xF0\x9F\x98\x80 two\nlast"});
   }
 
   TEST_CASE("documents of a folder, in order of names") {
@@ -79,22 +94,32 @@ TEST_SUITE("data_source.text") {
   TEST_CASE("a unit that is not UTF-8 stops, is repaired or is skipped, and is counted") {
     const Folder folder;
     const std::string path = folder.put("a.txt", "good\nb\xFFyte\nend\n");
-    CHECK_THROWS_WITH_AS(rows(source(path, "line")), doctest::Contains("a.txt:2: the line that begins here is not UTF-8"), DataError);
+    CHECK_THROWS_WITH_AS(rows(source(path, "line")),
+                         doctest::Contains("a.txt:2: the line that begins here is not UTF-8"),
+                         DataError);
     CHECK(rows(source(path, "line", "replace"))[1] == "a.txt:2=b\xEF\xBF\xBDyte");
     Text skipping = source(path, "line", "skip");
     Record record;
-    while (skipping.next(record)) {}
+    while (skipping.next(record)) {
+    }
     CHECK(skipping.report().skipped == 1);
     CHECK(skipping.report().records == 2);
   }
 
   TEST_CASE("missing, empty and blank inputs are one clear error") {
     const Folder folder;
-    CHECK_THROWS_WITH_AS(source("/nowhere/a.txt", "line"), doctest::Contains("/nowhere/a.txt does not exist"), DataError);
-    CHECK_THROWS_WITH_AS(source("", "line"), doctest::Contains("the empty path does not exist"), DataError);
-    CHECK_THROWS_WITH_AS(source(folder.path.string(), "line"), doctest::Contains("holds no .txt file"), DataError);
-    CHECK_THROWS_WITH_AS(source(folder.put("a.txt", ""), "line"), doctest::Contains("a.txt is empty"), DataError);
-    CHECK_THROWS_WITH_AS(rows(source(folder.put("b.txt", "\n \r\n"), "document")), doctest::Contains("only blank lines"), DataError);
+    CHECK_THROWS_WITH_AS(source("/nowhere/a.txt", "line"),
+                         doctest::Contains("/nowhere/a.txt does not exist"),
+                         DataError);
+    CHECK_THROWS_WITH_AS(
+        source("", "line"), doctest::Contains("the empty path does not exist"), DataError);
+    CHECK_THROWS_WITH_AS(
+        source(folder.path.string(), "line"), doctest::Contains("holds no .txt file"), DataError);
+    CHECK_THROWS_WITH_AS(
+        source(folder.put("a.txt", ""), "line"), doctest::Contains("a.txt is empty"), DataError);
+    CHECK_THROWS_WITH_AS(rows(source(folder.put("b.txt", "\n \r\n"), "document")),
+                         doctest::Contains("only blank lines"),
+                         DataError);
   }
 
   TEST_CASE("a reader goes on where a saved one stopped, in every unit") {
@@ -123,9 +148,12 @@ TEST_SUITE("data_source.text") {
 
   TEST_CASE("shards share the units, and the fingerprint follows the content") {
     const Folder folder;
-    const std::string a = folder.put("a.txt", "1\n2\n3\n4\n5\n"), b = folder.put("b.txt", "1\n2\n3\n4\n5\n");
-    CHECK(rows(source(a, "line", "strict", {.shard = 1, .num_shards = 2})) == Rows{"a.txt:2=2", "a.txt:4=4"});
+    const std::string a = folder.put("a.txt", "1\n2\n3\n4\n5\n"),
+                      b = folder.put("b.txt", "1\n2\n3\n4\n5\n");
+    CHECK(rows(source(a, "line", "strict", {.shard = 1, .num_shards = 2})) ==
+          Rows{"a.txt:2=2", "a.txt:4=4"});
     CHECK(source(a, "line").fingerprint() == source(b, "line").fingerprint());
-    CHECK(source(a, "line").fingerprint() != source(folder.put("c.txt", "1"), "line").fingerprint());
+    CHECK(source(a, "line").fingerprint() !=
+          source(folder.put("c.txt", "1"), "line").fingerprint());
   }
 }

@@ -23,13 +23,15 @@ bool read_number(std::string_view text, int base, int64_t& out) {
 }
 
 std::string lemma_of(std::string_view word) {
-  if (word.ends_with(')')) word = word.substr(0, word.rfind('('));  // (a), (p), (ip): where an adjective may stand
+  if (word.ends_with(')'))
+    word = word.substr(0, word.rfind('('));  // (a), (p), (ip): where an adjective may stand
   std::string lemma(word);
   std::replace(lemma.begin(), lemma.end(), '_', ' ');
   return lemma;
 }
 
-// Finds where the examples begin: a quotation mark at the start or after a semicolon.  Others belong to the definition.
+// Finds where the examples begin: a quotation mark at the start or after a semicolon.  Others
+// belong to the definition.
 size_t find_examples(std::string_view gloss) {
   for (size_t at = gloss.find('"'); at != std::string_view::npos; at = gloss.find('"', at + 1)) {
     const std::string_view before = pytext::rstrip(gloss.substr(0, at));
@@ -42,10 +44,12 @@ void split_gloss(Synset& synset) {
   const std::string_view gloss = synset.gloss;
   const size_t begin = find_examples(gloss);
   std::string_view definition = pytext::rstrip(gloss.substr(0, begin));
-  while (definition.ends_with(';')) definition = pytext::rstrip(definition.substr(0, definition.size() - 1));
+  while (definition.ends_with(';'))
+    definition = pytext::rstrip(definition.substr(0, definition.size() - 1));
   synset.definition = definition;
   for (size_t open = begin; open < gloss.size(); open = gloss.find('"', open)) {
-    const size_t close = std::min(gloss.find('"', open + 1), gloss.size());  // some last ones are not closed
+    const size_t close =
+        std::min(gloss.find('"', open + 1), gloss.size());  // some last ones are not closed
     const std::string_view example = pytext::strip(gloss.substr(open + 1, close - open - 1));
     if (!example.empty()) synset.examples.emplace_back(example);
     open = std::min(close + 1, gloss.size());
@@ -63,7 +67,8 @@ std::string parse_synset(std::string_view line, Synset& synset) {
   take_word(rest);  // lexicographer file
   take_word(rest);  // synset type
   int64_t count = 0;
-  if (!read_number(take_word(rest), 16, count) || count < 1) return "the number of words is not a hexadecimal number above 0";
+  if (!read_number(take_word(rest), 16, count) || count < 1)
+    return "the number of words is not a hexadecimal number above 0";
   for (int64_t i = 0; i < count; ++i) {
     const std::string_view word = take_word(rest);
     if (word.empty()) return "there are fewer words than announced";

@@ -15,7 +15,8 @@ struct Synset {
   std::vector<std::string> examples;
 };
 
-/// Parses `offset lex_file type count (word lex_id)* … | gloss` (wndb(5WN)).  Returns what is wrong, or "".
+/// Parses `offset lex_file type count (word lex_id)* … | gloss` (wndb(5WN)).  Returns what is
+/// wrong, or "".
 std::string parse_synset(std::string_view line, Synset& synset);
 
 }  // namespace mortise::data_source::wordnet

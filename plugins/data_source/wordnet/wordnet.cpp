@@ -1,4 +1,5 @@
-// The four data files one after another; lines that begin with a space are the licence.  Format: wndb(5WN).
+// The four data files one after another; lines that begin with a space are the licence.  Format:
+// wndb(5WN).
 #include "wordnet.hpp"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <xxhash.h>
 
 #include "mortise/plugin.hpp"
+
 #include "synset.hpp"
 
 namespace mortise::data_source::wordnet {
@@ -16,7 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kInstallHint = "sudo apt-get install wordnet-base, or set directory to a folder with WordNet 3.0's data files";
+constexpr const char* kInstallHint =
+    "sudo apt-get install wordnet-base, or set directory to a folder with WordNet 3.0's data files";
 
 char letter_of(const std::string& pos) { return pos == "adv" ? 'r' : pos[0]; }
 
@@ -42,17 +45,30 @@ Value fields_of(const Synset& synset, const std::string& id, const std::string& 
 
 }  // namespace
 
-Wordnet::Wordnet(Config config, const DataSourceArgs& args) : config_(std::move(config)), args_(args) {
-  MORTISE_CHECK(args.num_shards > 0 && args.shard >= 0 && args.shard < args.num_shards, "shard {} of {}", args.shard, args.num_shards);
+Wordnet::Wordnet(Config config, const DataSourceArgs& args)
+    : config_(std::move(config)), args_(args) {
+  MORTISE_CHECK(args.num_shards > 0 && args.shard >= 0 && args.shard < args.num_shards,
+                "shard {} of {}",
+                args.shard,
+                args.num_shards);
   MORTISE_CHECK(!config_.pos.empty(), "pos is empty: name at least one of noun, verb, adj, adv");
   for (size_t i = 0; i < config_.pos.size(); ++i)
-    MORTISE_CHECK(std::find(config_.pos.begin(), config_.pos.begin() + static_cast<std::ptrdiff_t>(i), config_.pos[i]) == config_.pos.begin() + static_cast<std::ptrdiff_t>(i),
-                  "pos names {} twice", config_.pos[i]);
+    MORTISE_CHECK(std::find(config_.pos.begin(),
+                            config_.pos.begin() + static_cast<std::ptrdiff_t>(i),
+                            config_.pos[i]) == config_.pos.begin() + static_cast<std::ptrdiff_t>(i),
+                  "pos names {} twice",
+                  config_.pos[i]);
   for (const std::string& pos : config_.pos) {
     const std::string path = (fs::path(config_.directory) / ("data." + pos)).string();
-    if (!fs::is_regular_file(path)) throw DataError(fmt::format("the WordNet database is not there: {} is missing (Debian package wordnet-base)", path), kInstallHint);
+    if (!fs::is_regular_file(path))
+      throw DataError(
+          fmt::format(
+              "the WordNet database is not there: {} is missing (Debian package wordnet-base)",
+              path),
+          kInstallHint);
     files_.push_back(MappedFile::open(path));
-    if (files_.back()->text().empty()) throw DataError(fmt::format("{} is empty", path), kInstallHint);
+    if (files_.back()->text().empty())
+      throw DataError(fmt::format("{} is empty", path), kInstallHint);
   }
 }
 
@@ -76,7 +92,9 @@ bool Wordnet::next(Record& record) {
     if (synsets_++ % args_.num_shards != args_.shard) continue;
     Synset synset;
     if (const std::string problem = parse_synset(line, synset); !problem.empty())
-      throw DataError(fmt::format("{}:{}: not a synset of WordNet: {}", files_[file_]->path(), line_, problem), kInstallHint);
+      throw DataError(
+          fmt::format("{}:{}: not a synset of WordNet: {}", files_[file_]->path(), line_, problem),
+          kInstallHint);
     const std::string& pos = config_.pos[file_];
     record.id = fmt::format("{}:{:08}", letter_of(pos), synset.offset);
     record.fields = fields_of(synset, record.id, pos);
@@ -84,7 +102,8 @@ bool Wordnet::next(Record& record) {
     report_.bytes += static_cast<int64_t>(line.size());
     return true;
   }
-  if (synsets_ == 0) throw DataError(fmt::format("{} holds no synsets", files_.front()->path()), kInstallHint);
+  if (synsets_ == 0)
+    throw DataError(fmt::format("{} holds no synsets", files_.front()->path()), kInstallHint);
   return false;
 }
 
@@ -104,7 +123,8 @@ void Wordnet::state(StateIo& io) {
   io.integer("bytes", report_.bytes);
   if (!io.loading()) return;
   if (file < 0 || file > static_cast<int64_t>(files_.size()) || offset_ < 0)
-    throw DataError(fmt::format("the saved position is in file {} of {}", file, files_.size()), "the state belongs to another choice of pos");
+    throw DataError(fmt::format("the saved position is in file {} of {}", file, files_.size()),
+                    "the state belongs to another choice of pos");
   file_ = static_cast<size_t>(file);
 }
 
@@ -120,11 +140,18 @@ std::string Wordnet::fingerprint() const {
 }
 
 void Wordnet::Config::describe(Schema<Config>& schema) {
-  schema.field("directory", &Config::directory, "the folder with data.noun, data.verb, data.adj and data.adv (Debian package wordnet-base)");
-  schema.field("pos", &Config::pos, "parts of speech, read in this order").one_of({"noun", "verb", "adj", "adv"});
+  schema.field(
+      "directory",
+      &Config::directory,
+      "the folder with data.noun, data.verb, data.adj and data.adv (Debian package wordnet-base)");
+  schema.field("pos", &Config::pos, "parts of speech, read in this order")
+      .one_of({"noun", "verb", "adj", "adv"});
 }
 
 }  // namespace mortise::data_source::wordnet
 
-MORTISE_PLUGIN("org.mortise.data_source.wordnet", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::data_source::wordnet::Wordnet>("wordnet", "synsets of WordNet: lemmas, definition, examples"));
+MORTISE_PLUGIN("org.mortise.data_source.wordnet",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::data_source::wordnet::Wordnet>(
+                   "wordnet", "synsets of WordNet: lemmas, definition, examples"));

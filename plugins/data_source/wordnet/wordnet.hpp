@@ -26,6 +26,7 @@ class Wordnet final : public DataSource {
   void rewind() override;
   void state(StateIo& io) override;
   std::string fingerprint() const override;
+
   DataReport report() const override { return report_; }
 
  private:

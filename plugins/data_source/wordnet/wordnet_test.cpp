@@ -1,9 +1,9 @@
 #include "wordnet.hpp"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 #include <unistd.h>
-
-#include <filesystem>
 
 #include "synset.hpp"
 
@@ -18,11 +18,16 @@ namespace {
 struct MemoryState final : StateIo {
   Value table = Value::table();
   bool is_loading = false;
+
   bool loading() const override { return is_loading; }
+
   void value(std::string_view name, Value& v) override {
-    if (is_loading) v = table.at(name);
-    else table[name] = v;
+    if (is_loading)
+      v = table.at(name);
+    else
+      table[name] = v;
   }
+
   void tensor(std::string_view, at::Tensor&) override {}
 };
 
@@ -39,7 +44,8 @@ using Texts = std::vector<std::string>;
 TEST_SUITE("data_source.wordnet") {
   TEST_CASE("a line gives lemmas, definition and examples") {
     const Synset s = parsed(
-        "00002137 03 n 02 abstraction 0 abstract_entity 0 010 @ 00001740 n 0000 | a general concept (as \"truth\"); \"he loved it\"; \"so did she\"- Homer  ");
+        "00002137 03 n 02 abstraction 0 abstract_entity 0 010 @ 00001740 n 0000 | a general "
+        "concept (as \"truth\"); \"he loved it\"; \"so did she\"- Homer  ");
     CHECK(s.offset == 2137);
     CHECK(s.lemmas == Texts{"abstraction", "abstract entity"});
     CHECK(s.definition == "a general concept (as \"truth\")");
@@ -48,7 +54,8 @@ TEST_SUITE("data_source.wordnet") {
   }
 
   TEST_CASE("position marks, hexadecimal counts and open quotation marks") {
-    const Synset s = parsed("00001740 00 a 0a able(p) 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j(ip) 0 000 | \"one; two");
+    const Synset s = parsed(
+        "00001740 00 a 0a able(p) 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j(ip) 0 000 | \"one; two");
     CHECK(s.lemmas.size() == 10);
     CHECK(s.lemmas.front() == "able");
     CHECK(s.lemmas.back() == "j");
@@ -60,7 +67,8 @@ TEST_SUITE("data_source.wordnet") {
     Synset s;
     CHECK(parse_synset("00001740 03 n 01 entity 0 003", s) == "there is no gloss");
     CHECK(parse_synset("x 03 n 01 entity 0 | g", s) == "the offset is not a number");
-    CHECK(parse_synset("1 03 n zz entity 0 | g", s) == "the number of words is not a hexadecimal number above 0");
+    CHECK(parse_synset("1 03 n zz entity 0 | g", s) ==
+          "the number of words is not a hexadecimal number above 0");
     CHECK(parse_synset("1 03 n 03 entity 0 | g", s) == "there are fewer words than announced");
     CHECK(parse_synset("1 03 n 01 entity 0 |  ", s) == "the gloss is empty");
   }
@@ -72,7 +80,8 @@ TEST_SUITE("data_source.wordnet") {
     while (source.next(record)) {
       if (record.id == "n:00001740") {
         CHECK(record.fields.at("lemma") == Value("entity"));
-        CHECK(record.fields.at("text").as_string().starts_with("that which is perceived or known or inferred"));
+        CHECK(record.fields.at("text").as_string().starts_with(
+            "that which is perceived or known or inferred"));
         CHECK(record.fields.at("pos") == Value("noun"));
         CHECK(record.fields.at("offset") == Value(1740));
       }
@@ -118,13 +127,18 @@ TEST_SUITE("data_source.wordnet") {
   }
 
   TEST_CASE("a missing database names the Debian package, a foreign file its line") {
-    CHECK_THROWS_WITH_AS(Wordnet({.directory = "/nowhere"}, {}), doctest::Contains("apt-get install wordnet-base"), DataError);
+    CHECK_THROWS_WITH_AS(Wordnet({.directory = "/nowhere"}, {}),
+                         doctest::Contains("apt-get install wordnet-base"),
+                         DataError);
     const fs::path folder = fs::temp_directory_path() / fmt::format("mortise_wordnet_{}", getpid());
     fs::create_directories(folder);
     write_file((folder / "data.adv").string(), "  1 licence\nhello\n");
     Wordnet source({.directory = folder.string(), .pos = {"adv"}}, {});
     Record record;
-    CHECK_THROWS_WITH_AS(source.next(record), doctest::Contains("data.adv:2: not a synset of WordNet: there is no gloss"), DataError);
+    CHECK_THROWS_WITH_AS(
+        source.next(record),
+        doctest::Contains("data.adv:2: not a synset of WordNet: there is no gloss"),
+        DataError);
     fs::remove_all(folder);
   }
 }

@@ -1,7 +1,9 @@
 // BLEU (Papineni et al. 2002) as sacrebleu 2.6.0 computes it (metrics/bleu.py):
-//   BLEU = BP · exp( (1/4) Σ log p_n ),   p_n = 100 · matches_n / total_n,   BP = exp(1 − ref_len / sys_len) when shorter
-// A reference n-gram counts as often as in the reference that has most of it; the reference length is the closest one, the
-// shorter on a tie.  Smoothing: Chen and Cherry 2014 (W14-3346), methods 1 (floor), 2 (add-k) and 3 (exp).
+//   BLEU = BP · exp( (1/4) Σ log p_n ),   p_n = 100 · matches_n / total_n,
+//   BP = exp(1 − ref_len / sys_len) when the prediction is shorter
+// A reference n-gram counts as often as in the reference that has most of it; the reference length
+// is the closest one, the shorter on a tie.  Smoothing: Chen and Cherry 2014 (W14-3346), methods 1
+// (floor), 2 (add-k) and 3 (exp).
 // Sums of statistics are integers below 2^53, so any sharding gives the same bits.
 #include "bleu.hpp"
 
@@ -20,16 +22,18 @@ namespace {
 
 constexpr const char* kCompatible = "2.6.0";
 
-// A text as numbers: words[i] is the i-th word, gram[i] the n-gram that starts there (at first: the word).
+// A text as numbers: words[i] is the i-th word, grams[i] the n-gram that starts there.
 struct Line {
   std::vector<int32_t> words, grams;
 
-  int64_t num_grams(int order) const { return std::max<int64_t>(0, static_cast<int64_t>(words.size()) - order + 1); }
+  int64_t num_grams(int order) const {
+    return std::max<int64_t>(0, static_cast<int64_t>(words.size()) - order + 1);
+  }
 };
 
 struct Occurrence {
   int32_t in_hypothesis = 0;
-  int32_t in_reference = 0;       // the most in any one reference
+  int32_t in_reference = 0;  // the most in any one reference
   int32_t in_this_reference = 0;
 };
 
@@ -47,7 +51,8 @@ std::vector<Line> number_words(const std::vector<std::string>& texts) {
   return lines;
 }
 
-// Turns the (order − 1)-grams of all lines into n-grams: the number of a pair (shorter n-gram, next word).
+// Turns the (order − 1)-grams of all lines into n-grams: each is the number of a pair
+// (shorter n-gram, next word).
 void lengthen_grams(std::vector<Line>& lines, int order) {
   size_t count = 0;
   for (const Line& line : lines) count += static_cast<size_t>(line.num_grams(order));
@@ -55,7 +60,8 @@ void lengthen_grams(std::vector<Line>& lines, int order) {
   for (Line& line : lines) {
     for (size_t i = 0; i < static_cast<size_t>(line.num_grams(order)); ++i) {
       const auto head = static_cast<uint64_t>(static_cast<uint32_t>(line.grams[i]));
-      const auto last = static_cast<uint64_t>(static_cast<uint32_t>(line.words[i + static_cast<size_t>(order) - 1]));
+      const auto last = static_cast<uint64_t>(
+          static_cast<uint32_t>(line.words[i + static_cast<size_t>(order) - 1]));
       line.grams[i] = index.number(head << 32 | last);
     }
   }
@@ -65,14 +71,17 @@ void lengthen_grams(std::vector<Line>& lines, int order) {
 int64_t count_matches(const std::vector<Line>& lines, int order) {
   int32_t distinct = 0;
   for (const Line& line : lines)
-    for (int64_t i = 0; i < line.num_grams(order); ++i) distinct = std::max(distinct, line.grams[static_cast<size_t>(i)] + 1);
+    for (int64_t i = 0; i < line.num_grams(order); ++i)
+      distinct = std::max(distinct, line.grams[static_cast<size_t>(i)] + 1);
   std::vector<Occurrence> seen(static_cast<size_t>(distinct));
   const auto each = [&](const Line& line, auto&& visit) {
-    for (int64_t i = 0; i < line.num_grams(order); ++i) visit(seen[static_cast<size_t>(line.grams[static_cast<size_t>(i)])]);
+    for (int64_t i = 0; i < line.num_grams(order); ++i)
+      visit(seen[static_cast<size_t>(line.grams[static_cast<size_t>(i)])]);
   };
   each(lines[0], [](Occurrence& o) { ++o.in_hypothesis; });
   for (size_t r = 1; r < lines.size(); ++r) {
-    each(lines[r], [](Occurrence& o) { o.in_reference = std::max(o.in_reference, ++o.in_this_reference); });
+    each(lines[r],
+         [](Occurrence& o) { o.in_reference = std::max(o.in_reference, ++o.in_this_reference); });
     each(lines[r], [](Occurrence& o) { o.in_this_reference = 0; });
   }
   int64_t matches = 0;
@@ -94,13 +103,21 @@ double floored_log(double value) { return value == 0.0 ? -9999999999.0 : std::lo
 
 }  // namespace
 
-Bleu::Bleu(Config config) : config_(std::move(config)), tokenizer_(tokenizer_named(config_.tokenizer)) {
+Bleu::Bleu(Config config)
+    : config_(std::move(config)), tokenizer_(tokenizer_named(config_.tokenizer)) {
   const std::string& name = config_.smooth;
   MORTISE_CHECK(name == "exp" || name == "floor" || name == "add_k" || name == "none",
-                "unknown smoothing: expected exp, floor, add_k or none, got {}", name);
-  smooth_ = name == "exp" ? Smooth::Exp : name == "floor" ? Smooth::Floor : name == "add_k" ? Smooth::AddK : Smooth::None;
-  MORTISE_CHECK(!config_.smooth_value || smooth_ == Smooth::Floor || smooth_ == Smooth::AddK,
-                "smooth_value = {} has no effect with smooth = \"{}\": remove it, or choose floor or add_k", *config_.smooth_value, name);
+                "unknown smoothing: expected exp, floor, add_k or none, got {}",
+                name);
+  smooth_ = name == "exp"     ? Smooth::Exp
+            : name == "floor" ? Smooth::Floor
+            : name == "add_k" ? Smooth::AddK
+                              : Smooth::None;
+  MORTISE_CHECK(
+      !config_.smooth_value || smooth_ == Smooth::Floor || smooth_ == Smooth::AddK,
+      "smooth_value = {} has no effect with smooth = \"{}\": remove it, or choose floor or add_k",
+      *config_.smooth_value,
+      name);
   smooth_value_ = config_.smooth_value.value_or(smooth_ == Smooth::Floor ? 0.1 : 1.0);
 }
 
@@ -111,7 +128,8 @@ std::string Bleu::prepared(std::string_view text) const {
 }
 
 Stats Bleu::sample(const Sample& sample) const {
-  MORTISE_CHECK(!sample.references.empty(), "BLEU needs at least one reference for each sample, got none");
+  MORTISE_CHECK(!sample.references.empty(),
+                "BLEU needs at least one reference for each sample, got none");
   std::vector<std::string> texts{prepared(sample.prediction)};
   for (const std::string& reference : sample.references) texts.push_back(prepared(reference));
   std::vector<Line> lines = number_words(texts);
@@ -140,33 +158,47 @@ std::vector<Score> Bleu::compute(const Stats& sum) const {
   std::array<double, kMaxOrder> precision{};
   double score = 0.0, mteval = 1.0;
   int orders = kMaxOrder;
-  const bool any = std::any_of(sum.begin() + kCorrect, sum.begin() + kCorrect + kMaxOrder, [](double c) { return c > 0; });
+  const bool any = std::any_of(
+      sum.begin() + kCorrect, sum.begin() + kCorrect + kMaxOrder, [](double c) { return c > 0; });
   for (int n = 0; any && n < kMaxOrder; ++n) {
     const auto at = static_cast<size_t>(n);
     const double added = smooth_ == Smooth::AddK && n > 0 ? smooth_value_ : 0.0;
     const double correct = sum[kCorrect + at] + added, total = sum[kTotal + at] + added;
     if (total == 0) break;
     if (config_.effective_order) orders = n + 1;
-    if (correct != 0) precision[at] = 100.0 * correct / total;
-    else if (smooth_ == Smooth::Exp) precision[at] = 100.0 / ((mteval *= 2) * total);
-    else if (smooth_ == Smooth::Floor) precision[at] = 100.0 * smooth_value_ / total;
+    if (correct != 0)
+      precision[at] = 100.0 * correct / total;
+    else if (smooth_ == Smooth::Exp)
+      precision[at] = 100.0 / ((mteval *= 2) * total);
+    else if (smooth_ == Smooth::Floor)
+      precision[at] = 100.0 * smooth_value_ / total;
   }
   if (any) {
     double logs = 0.0;
     for (int n = 0; n < orders; ++n) logs += floored_log(precision[static_cast<size_t>(n)]);
     score = bp * std::exp(logs / orders);
   }
-  return {{"bleu", score},           {"precision_1", precision[0]}, {"precision_2", precision[1]}, {"precision_3", precision[2]},
-          {"precision_4", precision[3]}, {"bp", bp},                {"ratio", ref_len > 0 ? sys_len / ref_len : 0.0},
-          {"sys_len", sys_len},      {"ref_len", ref_len}};
+  return {{"bleu", score},
+          {"precision_1", precision[0]},
+          {"precision_2", precision[1]},
+          {"precision_3", precision[2]},
+          {"precision_4", precision[3]},
+          {"bp", bp},
+          {"ratio", ref_len > 0 ? sys_len / ref_len : 0.0},
+          {"sys_len", sys_len},
+          {"ref_len", ref_len}};
 }
 
 std::string Bleu::signature() const {
   std::string smooth = config_.smooth;
   if (smooth_ == Smooth::Floor) smooth = fmt::format("floor[{:.2f}]", smooth_value_);
   if (smooth_ == Smooth::AddK) smooth = fmt::format("add-k[{:.2f}]", smooth_value_);
-  return fmt::format("case:{}|eff:{}|tok:{}|smooth:{}|version:{}", config_.lowercase ? "lc" : "mixed",
-                     config_.effective_order ? "yes" : "no", config_.tokenizer, smooth, kCompatible);
+  return fmt::format("case:{}|eff:{}|tok:{}|smooth:{}|version:{}",
+                     config_.lowercase ? "lc" : "mixed",
+                     config_.effective_order ? "yes" : "no",
+                     config_.tokenizer,
+                     smooth,
+                     kCompatible);
 }
 
 std::string Bleu::signature_of(const Stats& sum) const {
@@ -178,14 +210,24 @@ std::string Bleu::signature_of(const Stats& sum) const {
 }
 
 void Bleu::Config::describe(Schema<Config>& schema) {
-  schema.field("tokenizer", &Config::tokenizer, "how texts become words; zh for Chinese").one_of({"13a", "zh", "char", "intl", "none"}).renamed_from("tokenize");
-  schema.field("smooth", &Config::smooth, "what stands for an order without a match").one_of({"exp", "floor", "add_k", "none"}).renamed_from("smooth_method");
-  schema.field("smooth_value", &Config::smooth_value, "of floor (0.1 when left out) and add_k (1)").min(0);
+  schema.field("tokenizer", &Config::tokenizer, "how texts become words; zh for Chinese")
+      .one_of({"13a", "zh", "char", "intl", "none"})
+      .renamed_from("tokenize");
+  schema.field("smooth", &Config::smooth, "what stands for an order without a match")
+      .one_of({"exp", "floor", "add_k", "none"})
+      .renamed_from("smooth_method");
+  schema.field("smooth_value", &Config::smooth_value, "of floor (0.1 when left out) and add_k (1)")
+      .min(0);
   schema.field("lowercase", &Config::lowercase, "compare lower-cased texts");
-  schema.field("effective_order", &Config::effective_order, "leave out orders longer than the text; wanted for scores of single sentences");
+  schema.field("effective_order",
+               &Config::effective_order,
+               "leave out orders longer than the text; wanted for scores of single sentences");
 }
 
 }  // namespace mortise::metric::bleu
 
-MORTISE_PLUGIN("org.mortise.metric.bleu", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::metric::bleu::Bleu>("bleu", "BLEU, equal to sacrebleu 2.6.0 to the last digit"));
+MORTISE_PLUGIN("org.mortise.metric.bleu",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::metric::bleu::Bleu>(
+                   "bleu", "BLEU, equal to sacrebleu 2.6.0 to the last digit"));

@@ -4,17 +4,29 @@
 #include <optional>
 #include <string>
 
-#include "bleu_tokenizers.hpp"
 #include "mortise/metric.hpp"
 #include "mortise/schema.hpp"
+
+#include "bleu_tokenizers.hpp"
 
 namespace mortise::metric::bleu {
 
 class Bleu final : public Metric {
  public:
   static constexpr int kMaxOrder = 4;
-  /// Where the statistics stand in Stats: lengths, matches and totals of orders 1–4, and what `nrefs` is made of.
-  enum Index : size_t { kSysLen = 0, kRefLen = 1, kCorrect = 2, kTotal = 6, kSamples = 10, kRefs = 11, kRefsSquared = 12, kSize = 13 };
+
+  /// Where the statistics stand in Stats: lengths, matches and totals of orders 1–4, and what
+  /// `nrefs` is made of.
+  enum Index : size_t {
+    kSysLen = 0,
+    kRefLen = 1,
+    kCorrect = 2,
+    kTotal = 6,
+    kSamples = 10,
+    kRefs = 11,
+    kRefsSquared = 12,
+    kSize = 13
+  };
 
   struct Config {
     std::string tokenizer = "13a";

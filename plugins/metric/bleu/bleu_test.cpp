@@ -18,7 +18,9 @@ struct Pair {
   std::vector<std::string> references;
 };
 
-std::string golden(const std::string& name) { return read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/" + name); }
+std::string golden(const std::string& name) {
+  return read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/" + name);
+}
 
 std::vector<Value> golden_lines(const std::string& name) {
   std::vector<Value> lines;
@@ -39,15 +41,19 @@ std::vector<std::string> strings(const Value& value) {
 
 std::vector<Pair> segments() {
   std::vector<Pair> pairs;
-  for (const Value& line : golden_lines("segments.jsonl")) pairs.push_back({line.at("hyp").as_string(), strings(line.at("refs"))});
+  for (const Value& line : golden_lines("segments.jsonl"))
+    pairs.push_back({line.at("hyp").as_string(), strings(line.at("refs"))});
   return pairs;
 }
 
 Bleu::Config config_of(const Value& settings) {
   Bleu::Config config;
   config.tokenizer = settings.at("tokenize").as_string();
-  config.smooth = settings.at("smooth_method").as_string() == "add-k" ? "add_k" : settings.at("smooth_method").as_string();
-  if (!settings.at("smooth_value").is_null()) config.smooth_value = settings.at("smooth_value").as_float();
+  config.smooth = settings.at("smooth_method").as_string() == "add-k"
+                      ? "add_k"
+                      : settings.at("smooth_method").as_string();
+  if (!settings.at("smooth_value").is_null())
+    config.smooth_value = settings.at("smooth_value").as_float();
   config.lowercase = settings.at("lowercase").as_bool();
   config.effective_order = settings.at("effective_order").as_bool();
   return config;
@@ -69,7 +75,8 @@ Stats sum_of(const Bleu& metric, const std::vector<Pair>& pairs) {
   return sum;
 }
 
-// `expected` is a result of corpus_score().  Upstream adds k to the counts in place, also in those that it returns.
+// `expected` is a result of corpus_score().  Upstream adds k to the counts in place, also in those
+// that it returns.
 void check_corpus(const std::vector<Pair>& pairs, const Value& expected) {
   const Bleu::Config config = config_of(expected.at("settings"));
   CAPTURE(to_json(expected.at("settings")));
@@ -100,8 +107,10 @@ TEST_SUITE("metric.bleu") {
     for (Pair& pair : first) pair.references.resize(1);
     REQUIRE(all.size() == 1200);
     int compared = 0;
-    for (const Value& expected : file.at("corpora").at("all").as_array()) check_corpus(all, expected), ++compared;
-    for (const Value& expected : file.at("corpora").at("first_reference").as_array()) check_corpus(first, expected), ++compared;
+    for (const Value& expected : file.at("corpora").at("all").as_array())
+      check_corpus(all, expected), ++compared;
+    for (const Value& expected : file.at("corpora").at("first_reference").as_array())
+      check_corpus(first, expected), ++compared;
     CHECK(compared >= 120);
   }
 
@@ -110,8 +119,10 @@ TEST_SUITE("metric.bleu") {
     for (const auto& [name, corpus] : file.at("small").as_table()) {
       CAPTURE(name);
       std::vector<Pair> pairs;
-      for (const std::string& hypothesis : strings(corpus.at("hyps"))) pairs.push_back({hypothesis, {}});
-      for (size_t i = 0; i < pairs.size(); ++i) pairs[i].references = strings(corpus.at("refs").as_array()[i]);
+      for (const std::string& hypothesis : strings(corpus.at("hyps")))
+        pairs.push_back({hypothesis, {}});
+      for (size_t i = 0; i < pairs.size(); ++i)
+        pairs[i].references = strings(corpus.at("refs").as_array()[i]);
       for (const Value& expected : corpus.at("results").as_array()) check_corpus(pairs, expected);
     }
   }
@@ -136,7 +147,8 @@ TEST_SUITE("metric.bleu") {
       const std::string text = line.at("text").as_string();
       CAPTURE(to_json(Value(text)));
       for (const char* name : {"13a", "zh", "char", "intl", "none"}) {
-        CHECK(metric::bleu::tokenized(metric::bleu::tokenizer_named(name), pytext::rstrip(text)) == line.at(name).as_string());
+        CHECK(metric::bleu::tokenized(metric::bleu::tokenizer_named(name), pytext::rstrip(text)) ==
+              line.at(name).as_string());
         ++compared;
       }
     }
@@ -151,13 +163,18 @@ TEST_SUITE("metric.bleu") {
 
   TEST_CASE("an empty corpus scores zero") {
     CHECK(Bleu({}).compute(Stats(Bleu::kSize, 0.0))[0].value == 0.0);
-    CHECK(Bleu({}).signature_of(Stats(Bleu::kSize, 0.0)) == "case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
+    CHECK(Bleu({}).signature_of(Stats(Bleu::kSize, 0.0)) ==
+          "case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
   }
 
   TEST_CASE("mistakes are named") {
-    CHECK_THROWS_WITH_AS(stats_of(Bleu({}), {"a", {}}), doctest::Contains("at least one reference"), Error);
-    CHECK_THROWS_WITH_AS(Bleu({.smooth_value = 0.5}), doctest::Contains("no effect with smooth = \"exp\""), Error);
-    CHECK_THROWS_WITH_AS(Bleu({.tokenizer = "14a"}), doctest::Contains("expected 13a, zh, char, intl or none, got 14a"), Error);
+    CHECK_THROWS_WITH_AS(
+        stats_of(Bleu({}), {"a", {}}), doctest::Contains("at least one reference"), Error);
+    CHECK_THROWS_WITH_AS(
+        Bleu({.smooth_value = 0.5}), doctest::Contains("no effect with smooth = \"exp\""), Error);
+    CHECK_THROWS_WITH_AS(Bleu({.tokenizer = "14a"}),
+                         doctest::Contains("expected 13a, zh, char, intl or none, got 14a"),
+                         Error);
   }
 
   TEST_CASE("bytes that are not UTF-8 do no harm") {

@@ -1,16 +1,19 @@
-// The tokenizers 13a, zh, char, intl and none of sacrebleu 2.6.0 (tokenizers/tokenizer_*.py), as loops instead of regexes.
+// The tokenizers 13a, zh, char, intl and none of sacrebleu 2.6.0 (tokenizers/tokenizer_*.py), as
+// loops instead of regexes.
 //
-// 13a and zh end with the same four substitutions, which upstream runs one after the other over the whole text:
+// 13a and zh end with the same four substitutions, which upstream runs one after the other over the
+// whole text:
 //   1  each of  {-~ [-` space-& (-+ :-@ /           → one space on each side
 //   2  (not 0-9)(. or ,)                            → "\1 \2 "
 //   3  (. or ,)(not 0-9)                            → " \1 \2"
 //   4  (0-9)(-)                                     → "\1 \2 "
-// A match consumes both characters, so that ".,." is split at every other mark: the passes cannot be merged.  They work
-// on bytes: each second character of 2 and 4, and each first of 3, is ASCII, and a part of a longer character is "not 0-9" as
-// the whole one is.
+// A match consumes both characters, so that ".,." is split at every other mark: the passes cannot
+// be merged.  They work on bytes: each second character of 2 and 4, and each first of 3, is ASCII,
+// and a part of a longer character is "not 0-9" as the whole one is.
 //
-// zh pads "Chinese" characters with spaces first.  Upstream writes '\u20000' for Extension B, which Python reads as U+2000 and
-// a zero; compared as strings, its two ranges become U+2001–2A6D and U+2F81–2FA1.  Everyone's scores have that, so ours do.
+// zh pads "Chinese" characters with spaces first.  Upstream writes '\u20000' for Extension B, which
+// Python reads as U+2000 and a zero; compared as strings, its two ranges become U+2001–2A6D and
+// U+2F81–2FA1.  Everyone's scores have that, so ours do.
 #include "bleu_tokenizers.hpp"
 
 #include <algorithm>
@@ -29,16 +32,18 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_period_or_comma(char c) { return c == '.' || c == ','; }
 
 bool is_western_mark(char c) {
-  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || (c >= ':' && c <= '@') ||
-         c == '/';
+  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
+         (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
 }
 
 std::string pad_marks(std::string_view text) {
   std::string out;
   out.reserve(2 * text.size() + 16);
   for (const char c : text) {
-    if (is_western_mark(c)) out.append({' ', c, ' '});
-    else out += c;
+    if (is_western_mark(c))
+      out.append({' ', c, ' '});
+    else
+      out += c;
   }
   return out;
 }
@@ -61,12 +66,23 @@ std::string replace_pairs(std::string_view text, Matches matches, Rewrite rewrit
 }
 
 std::string western(std::string_view text) {
-  const auto space_around_second = [](std::string& out, char a, char b) { out.append({a, ' ', b, ' '}); };
-  const auto space_around_first = [](std::string& out, char a, char b) { out.append({' ', a, ' ', b}); };
+  const auto space_around_second = [](std::string& out, char a, char b) {
+    out.append({a, ' ', b, ' '});
+  };
+  const auto space_around_first = [](std::string& out, char a, char b) {
+    out.append({' ', a, ' ', b});
+  };
   std::string line = pad_marks(text);
-  line = replace_pairs(line, [](char a, char b) { return is_period_or_comma(b) && !is_digit(a); }, space_around_second);
-  line = replace_pairs(line, [](char a, char b) { return is_period_or_comma(a) && !is_digit(b); }, space_around_first);
-  return replace_pairs(line, [](char a, char b) { return b == '-' && is_digit(a); }, space_around_second);
+  line = replace_pairs(
+      line,
+      [](char a, char b) { return is_period_or_comma(b) && !is_digit(a); },
+      space_around_second);
+  line = replace_pairs(
+      line,
+      [](char a, char b) { return is_period_or_comma(a) && !is_digit(b); },
+      space_around_first);
+  return replace_pairs(
+      line, [](char a, char b) { return b == '-' && is_digit(a); }, space_around_second);
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -97,11 +113,25 @@ std::string separated_13a(std::string_view text) {
 
 bool is_chinese(char32_t c) {
   static constexpr std::array<std::pair<char32_t, char32_t>, 15> kRanges = {{
-      {0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F}, {0x31A0, 0x31BF}, {0x31C0, 0x31EF},
-      {0x3200, 0x33FF}, {0x3400, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9},
-      {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F}, {0xFF00, 0xFFEF},
+      {0x2001, 0x2A6D},
+      {0x2E80, 0x2FDF},
+      {0x2FF0, 0x303F},
+      {0x3100, 0x312F},
+      {0x31A0, 0x31BF},
+      {0x31C0, 0x31EF},
+      {0x3200, 0x33FF},
+      {0x3400, 0x4DB5},
+      {0x4E00, 0x9FBB},
+      {0xF900, 0xFA2D},
+      {0xFA30, 0xFA6A},
+      {0xFA70, 0xFAD9},
+      {0xFE10, 0xFE1F},
+      {0xFE30, 0xFE4F},
+      {0xFF00, 0xFFEF},
   }};
-  return c >= 0x2001 && std::any_of(kRanges.begin(), kRanges.end(), [c](const auto& r) { return c >= r.first && c <= r.second; });
+  return c >= 0x2001 && std::any_of(kRanges.begin(), kRanges.end(), [c](const auto& r) {
+           return c >= r.first && c <= r.second;
+         });
 }
 
 std::string separated_zh(std::string_view text) {
@@ -155,8 +185,10 @@ std::string separated_intl(std::string_view text) {
   first.reserve(2 * all.size());
   for (size_t i = 0; i < all.size();) {
     const bool match = i + 1 < all.size() && all[i].group != 'N' && all[i + 1].group == 'P';
-    if (match) first.insert(first.end(), {all[i], space, all[i + 1], space});
-    else first.push_back(all[i]);
+    if (match)
+      first.insert(first.end(), {all[i], space, all[i + 1], space});
+    else
+      first.push_back(all[i]);
     i += match ? 2 : 1;
   }
   std::string out;
@@ -176,23 +208,35 @@ std::string separated_intl(std::string_view text) {
 }
 
 constexpr std::array<std::pair<std::string_view, Tokenizer>, 5> kNames = {
-    {{"13a", Tokenizer::V13a}, {"zh", Tokenizer::Zh}, {"char", Tokenizer::Char}, {"intl", Tokenizer::Intl}, {"none", Tokenizer::None}}};
+    {{"13a", Tokenizer::V13a},
+     {"zh", Tokenizer::Zh},
+     {"char", Tokenizer::Char},
+     {"intl", Tokenizer::Intl},
+     {"none", Tokenizer::None}}};
 
 }  // namespace
 
 Tokenizer tokenizer_named(std::string_view name) {
-  const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& entry) { return entry.first == name; });
-  MORTISE_CHECK(found != kNames.end(), "unknown BLEU tokenizer: expected 13a, zh, char, intl or none, got {}", name);
+  const auto found = std::find_if(
+      kNames.begin(), kNames.end(), [&](const auto& entry) { return entry.first == name; });
+  MORTISE_CHECK(found != kNames.end(),
+                "unknown BLEU tokenizer: expected 13a, zh, char, intl or none, got {}",
+                name);
   return found->second;
 }
 
 std::string separated(Tokenizer tokenizer, std::string_view text) {
   switch (tokenizer) {
-    case Tokenizer::V13a: return separated_13a(text);
-    case Tokenizer::Zh: return separated_zh(text);
-    case Tokenizer::Char: return separated_char(text);
-    case Tokenizer::Intl: return separated_intl(text);
-    case Tokenizer::None: break;
+    case Tokenizer::V13a:
+      return separated_13a(text);
+    case Tokenizer::Zh:
+      return separated_zh(text);
+    case Tokenizer::Char:
+      return separated_char(text);
+    case Tokenizer::Intl:
+      return separated_intl(text);
+    case Tokenizer::None:
+      break;
   }
   return std::string(text);
 }
@@ -201,7 +245,8 @@ std::string tokenized(Tokenizer tokenizer, std::string_view text) {
   std::string line = separated(tokenizer, text);
   if (tokenizer == Tokenizer::Char || tokenizer == Tokenizer::None) return line;
   std::string joined;
-  for (const std::string_view token : pytext::split(line)) joined.append(joined.empty() ? "" : " ").append(token);
+  for (const std::string_view token : pytext::split(line))
+    joined.append(joined.empty() ? "" : " ").append(token);
   return joined;
 }
 

@@ -1,10 +1,11 @@
 // With LL = Σ log p(token | its past), natural logarithms, over a corpus:
 //   nll = −LL / tokens      perplexity = exp(nll)           bits_per_byte = −LL / (bytes · ln 2)
 //   word_perplexity = exp(−LL / words)                      byte_perplexity = exp(−LL / bytes)
-// bytes are those of the UTF-8 text; words are the pieces of Python's re.split(r"\s+", text), empty ones included, as
-// lm-evaluation-harness counts them.  Only LL per token depends on the tokenizer; the other three compare across tokenizers.
-// A value beyond the largest double (a mean of more than 709 nats, or a token of probability 0) is reported as
-// that largest double, 1.797…e308: files such as JSON hold no infinity, and `nll` still tells how bad it is.
+// bytes are those of the UTF-8 text; words are the pieces of Python's re.split(r"\s+", text), empty
+// ones included, as lm-evaluation-harness counts them.  Only LL per token depends on the tokenizer;
+// the other three compare across tokenizers.
+// A value beyond the largest double (a mean of more than 709 nats, or a token of probability 0) is
+// reported as that largest double, 1.797…e308: files such as JSON hold no infinity.
 #include "perplexity.hpp"
 
 #include <algorithm>
@@ -34,14 +35,19 @@ double finite(double value) { return std::min(value, std::numeric_limits<double>
 
 double per(double total, double count) { return count > 0 ? finite(total / count) : 0.0; }
 
-double exp_per(double total, double count) { return count > 0 ? finite(std::exp(total / count)) : 0.0; }
+double exp_per(double total, double count) {
+  return count > 0 ? finite(std::exp(total / count)) : 0.0;
+}
 
 }  // namespace
 
 Stats Perplexity::sample(const Sample& sample) const {
-  MORTISE_CHECK(!std::isnan(sample.log_likelihood), "the log-likelihood of a text of {} tokens is nan: the model's output holds nan",
+  MORTISE_CHECK(!std::isnan(sample.log_likelihood),
+                "the log-likelihood of a text of {} tokens is nan: the model's output holds nan",
                 sample.num_tokens);
-  return {sample.log_likelihood, static_cast<double>(sample.num_tokens), static_cast<double>(count_words(sample.text)),
+  return {sample.log_likelihood,
+          static_cast<double>(sample.num_tokens),
+          static_cast<double>(count_words(sample.text)),
           static_cast<double>(sample.text.size())};
 }
 
@@ -55,9 +61,14 @@ std::vector<Score> Perplexity::compute(const Stats& sum) const {
           {"nll", per(loss, sum[kTokens])}};
 }
 
-std::string Perplexity::signature() const { return "mean:token|log:natural|words:re_split_space|bytes:utf8|version:1"; }
+std::string Perplexity::signature() const {
+  return "mean:token|log:natural|words:re_split_space|bytes:utf8|version:1";
+}
 
 }  // namespace mortise::metric::perplexity
 
-MORTISE_PLUGIN("org.mortise.metric.perplexity", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::metric::perplexity::Perplexity>("perplexity", "perplexity by token, word and byte, and bits per byte"));
+MORTISE_PLUGIN("org.mortise.metric.perplexity",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::metric::perplexity::Perplexity>(
+                   "perplexity", "perplexity by token, word and byte, and bits per byte"));

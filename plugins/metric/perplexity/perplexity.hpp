@@ -12,6 +12,7 @@ class Perplexity final : public Metric {
   enum Index : size_t { kLogLikelihood = 0, kTokens = 1, kWords = 2, kBytes = 3, kSize = 4 };
 
   Needs needs() const override { return Needs::Likelihood; }
+
   Stats sample(const Sample& sample) const override;
   std::vector<Score> compute(const Stats& sum) const override;
   std::string signature() const override;

@@ -1,9 +1,11 @@
+// Closed forms: a model that gives every token the same probability has a perplexity known
+// beforehand.
 #include "perplexity.hpp"
-
-#include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
+
+#include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
@@ -55,14 +57,17 @@ TEST_SUITE("metric.perplexity") {
         CHECK(std::isfinite(score.value));
         CHECK_NOTHROW(to_json(Value(score.value)));
       }
-      CHECK(Perplexity().compute(stats_of("a b", likelihood, 2))[0].value == std::numeric_limits<double>::max());
+      CHECK(Perplexity().compute(stats_of("a b", likelihood, 2))[0].value ==
+            std::numeric_limits<double>::max());
     }
     CHECK(Perplexity().compute(stats_of("a b", -1e6, 2))[4].value == 5e5);
   }
 
   TEST_CASE("nan is an error, an empty corpus is zero, likelihoods are asked for") {
-    CHECK_THROWS_WITH_AS(stats_of("a", std::nan(""), 1), doctest::Contains("output holds nan"), Error);
-    for (const Score& score : Perplexity().compute(Stats(Perplexity::kSize, 0.0))) CHECK(score.value == 0.0);
+    CHECK_THROWS_WITH_AS(
+        stats_of("a", std::nan(""), 1), doctest::Contains("output holds nan"), Error);
+    for (const Score& score : Perplexity().compute(Stats(Perplexity::kSize, 0.0)))
+      CHECK(score.value == 0.0);
     CHECK((Perplexity().needs() == Metric::Needs::Likelihood));
   }
 }

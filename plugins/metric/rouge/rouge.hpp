@@ -5,13 +5,15 @@
 
 #include "mortise/metric.hpp"
 #include "mortise/schema.hpp"
+
 #include "rouge_tokenizers.hpp"
 
 namespace mortise::metric::rouge {
 
 class Rouge final : public Metric {
  public:
-  /// Statistics: precision, recall and F of rouge1, rouge2, rougeL, rougeLsum in this order, then samples and what `nrefs` is made of.
+  /// Statistics: precision, recall and F of rouge1, rouge2, rougeL, rougeLsum in this order, then
+  /// samples and what `nrefs` is made of.
   enum Index : size_t { kSamples = 12, kRefs = 13, kRefsSquared = 14, kSize = 15 };
 
   struct Config {

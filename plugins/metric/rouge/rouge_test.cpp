@@ -1,14 +1,16 @@
-// Compares with numbers that rouge-score 0.1.2 and NLTK themselves wrote (tests/golden/metrics), by ==.
+// Compares by == with numbers that rouge-score 0.1.2 and NLTK themselves wrote
+// (tests/golden/metrics).
 #include "rouge.hpp"
 
-#include <doctest/doctest.h>
-
 #include <cmath>
+
+#include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/pytext.hpp"
+
 #include "porter.hpp"
 
 using namespace mortise;
@@ -17,7 +19,9 @@ using metric::rouge::Tokenizer;
 
 namespace {
 
-std::string golden(const std::string& name) { return read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/" + name); }
+std::string golden(const std::string& name) {
+  return read_file(MORTISE_SOURCE_DIR "/tests/golden/metrics/" + name);
+}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -40,12 +44,15 @@ std::vector<Pair> segments() {
     const Value value = parse_json(line);
     Pair& pair = pairs.emplace_back();
     pair.hypothesis = value.at("hyp").as_string();
-    for (const Value& reference : value.at("refs").as_array()) pair.references.push_back(reference.as_string());
+    for (const Value& reference : value.at("refs").as_array())
+      pair.references.push_back(reference.as_string());
   }
   return pairs;
 }
 
-Stats stats_of(const Rouge& metric, std::string_view hypothesis, std::span<const std::string> references) {
+Stats stats_of(const Rouge& metric,
+               std::string_view hypothesis,
+               std::span<const std::string> references) {
   Sample sample;
   sample.prediction = hypothesis;
   sample.references = references;
@@ -85,9 +92,12 @@ TEST_SUITE("metric.rouge") {
     for (size_t i = 0; i < pairs.size(); ++i) {
       CAPTURE(i);
       const std::span<const std::string> first(pairs[i].references.data(), 1);
-      CHECK(first_twelve(stats_of(plain, pairs[i].hypothesis, first)) == row_of(expected[i].at("plain")));
-      CHECK(first_twelve(stats_of(stemmed, pairs[i].hypothesis, first)) == row_of(row_or(expected[i], "stemmed")));
-      CHECK(first_twelve(stats_of(plain, pairs[i].hypothesis, pairs[i].references)) == row_of(row_or(expected[i], "best_reference")));
+      CHECK(first_twelve(stats_of(plain, pairs[i].hypothesis, first)) ==
+            row_of(expected[i].at("plain")));
+      CHECK(first_twelve(stats_of(stemmed, pairs[i].hypothesis, first)) ==
+            row_of(row_or(expected[i], "stemmed")));
+      CHECK(first_twelve(stats_of(plain, pairs[i].hypothesis, pairs[i].references)) ==
+            row_of(row_or(expected[i], "best_reference")));
     }
   }
 
@@ -107,7 +117,8 @@ TEST_SUITE("metric.rouge") {
     CHECK(std::abs(scores[0].value - mean[2]) < 1e-12);
     CHECK(std::abs(scores[3].value - mean[11]) < 1e-12);
     CHECK(std::abs(scores[10].value - mean[7]) < 1e-12);
-    CHECK(metric.signature_of(sum) == "nrefs:1|tok:rouge_score|stemmer:no|multi:best_f|mean:plain|version:rouge_score-0.1.2");
+    CHECK(metric.signature_of(sum) ==
+          "nrefs:1|tok:rouge_score|stemmer:no|multi:best_f|mean:plain|version:rouge_score-0.1.2");
     CHECK(metric.compute(Stats(Rouge::kSize, 0.0))[0].value == 0.0);
   }
 
@@ -130,10 +141,13 @@ TEST_SUITE("metric.rouge") {
       text += "B";
       const auto tokens = metric::rouge::tokenize(Tokenizer::RougeScore, false, text);
       const char* expected = c == 0x130 ? "ai|b" : c == 0x212A ? "akb" : "a|b";
-      if (joined(tokens) != expected) FAIL("U+", static_cast<uint32_t>(c), " gives ", joined(tokens));
+      if (joined(tokens) != expected)
+        FAIL("U+", static_cast<uint32_t>(c), " gives ", joined(tokens));
       const std::string lower = pytext::lower(text);
-      const bool has_ascii = std::any_of(lower.begin() + 1, lower.end() - 1, [](char b) { return b > 0; });
-      if (has_ascii != (c == 0x130 || c == 0x212A)) FAIL("U+", static_cast<uint32_t>(c), " lower-cases to ", lower);
+      const bool has_ascii =
+          std::any_of(lower.begin() + 1, lower.end() - 1, [](char b) { return b > 0; });
+      if (has_ascii != (c == 0x130 || c == 0x212A))
+        FAIL("U+", static_cast<uint32_t>(c), " lower-cases to ", lower);
     }
   }
 
@@ -142,18 +156,25 @@ TEST_SUITE("metric.rouge") {
     CHECK(stats_of(Rouge({}), "我喜欢香蕉", reference)[2] == 0.0);
     CHECK(stats_of(Rouge({.tokenizer = "zh_char"}), "我喜欢香蕉", reference)[0] == 3.0 / 5.0);
     CHECK(stats_of(Rouge({.tokenizer = "unicode_word"}), "我喜欢香蕉", reference)[0] == 2.0 / 3.0);
-    CHECK(joined(metric::rouge::tokenize(Tokenizer::ZhChar, false, reference[0])) == "我|喜|欢|苹|果|iphone|15|很|好");
-    CHECK(joined(metric::rouge::tokenize(Tokenizer::UnicodeWord, false, "Élan's été — 3.14 naïve")) == "élan's|été|3.14|naïve");
-    CHECK(joined(metric::rouge::tokenize(Tokenizer::UnicodeWord, true, "running été")) == "run|été");
+    CHECK(joined(metric::rouge::tokenize(Tokenizer::ZhChar, false, reference[0])) ==
+          "我|喜|欢|苹|果|iphone|15|很|好");
+    CHECK(
+        joined(metric::rouge::tokenize(Tokenizer::UnicodeWord, false, "Élan's été — 3.14 naïve")) ==
+        "élan's|été|3.14|naïve");
+    CHECK(joined(metric::rouge::tokenize(Tokenizer::UnicodeWord, true, "running été")) ==
+          "run|été");
   }
 
   TEST_CASE("bytes that are not UTF-8 and empty texts do no harm") {
     for (const char* name : {"rouge_score", "unicode_word", "zh_char"}) {
       const Rouge metric({.tokenizer = name});
-      CHECK(stats_of(metric, "\xff\xfe abc\xe4\xb8", std::vector<std::string>{"\xff\xfe abc\xe4\xb8"})[2] == 1.0);
+      CHECK(stats_of(metric,
+                     "\xff\xfe abc\xe4\xb8",
+                     std::vector<std::string>{"\xff\xfe abc\xe4\xb8"})[2] == 1.0);
       CHECK(stats_of(metric, "", std::vector<std::string>{"\n\n", ""})[2] == 0.0);
     }
-    CHECK_THROWS_WITH_AS(stats_of(Rouge({}), "a", {}), doctest::Contains("at least one reference"), Error);
+    CHECK_THROWS_WITH_AS(
+        stats_of(Rouge({}), "a", {}), doctest::Contains("at least one reference"), Error);
     CHECK_THROWS_WITH_AS(Rouge({.tokenizer = "zh_dict"}), doctest::Contains("got zh_dict"), Error);
   }
 }

@@ -1,17 +1,21 @@
-// rouge_score: rouge-score 0.1.2 (tokenize.py): lower(), then each run of [a-z0-9] is a token.  Only two characters outside
-// ASCII become ASCII when lower-cased, İ (U+0130 → i + U+0307) and the Kelvin sign (U+212A → k), so the text is read once, as bytes.
-// unicode_word: the words of UAX #29 as ICU's root locale finds them (with ICU's own dictionaries for Chinese, Japanese, Thai, …).
-// zh_char: runs of [a-z0-9] as above, and each other letter or digit on its own.
+// Three ways to cut a text into lower-case tokens:
+//   rouge_score   rouge-score 0.1.2 (tokenize.py): lower(), then each run of [a-z0-9] is a token
+//   unicode_word  the words of UAX #29 as ICU's root locale finds them, with ICU's own
+//                 dictionaries for Chinese, Japanese, Thai, …
+//   zh_char       runs of [a-z0-9] as above, and each other letter or digit on its own
+// Only two characters outside ASCII become ASCII when lower-cased, İ (U+0130 → i + U+0307) and the
+// Kelvin sign (U+212A → k), so rouge_score reads the text once, as bytes.
 #include "rouge_tokenizers.hpp"
-
-#include <unicode/ubrk.h>
-#include <unicode/utext.h>
 
 #include <algorithm>
 #include <memory>
 
+#include <unicode/ubrk.h>
+#include <unicode/utext.h>
+
 #include "mortise/error.hpp"
 #include "mortise/pytext.hpp"
+
 #include "porter.hpp"
 
 namespace mortise::metric::rouge {
@@ -28,13 +32,17 @@ class Builder {
   Builder(bool stem, size_t expected_bytes) : stem_(stem) { tokens_.text.reserve(expected_bytes); }
 
   void add(char c) { tokens_.text += c; }
+
   void add(std::string_view bytes) { tokens_.text += bytes; }
 
   void end() {
     const size_t begin = tokens_.ends.empty() ? 0 : tokens_.ends.back();
     if (tokens_.text.size() == begin) return;
-    if (stem_ && tokens_.text.size() - begin > kLongestUnstemmed && std::all_of(tokens_.text.begin() + static_cast<ptrdiff_t>(begin), tokens_.text.end(), is_word_byte))
-      tokens_.text.replace(begin, std::string::npos, porter_stem(std::string_view(tokens_.text).substr(begin)));
+    if (stem_ && tokens_.text.size() - begin > kLongestUnstemmed &&
+        std::all_of(
+            tokens_.text.begin() + static_cast<ptrdiff_t>(begin), tokens_.text.end(), is_word_byte))
+      tokens_.text.replace(
+          begin, std::string::npos, porter_stem(std::string_view(tokens_.text).substr(begin)));
     tokens_.ends.push_back(static_cast<uint32_t>(tokens_.text.size()));
   }
 
@@ -56,7 +64,8 @@ Tokens ascii_words(bool stem, std::string_view text) {
       builder.add(c);
     } else if (c >= 'A' && c <= 'Z') {
       builder.add(static_cast<char>(c + ('a' - 'A')));
-    } else if (text.substr(i, 2) == "\xc4\xb0") {  // İ: an i, then a combining dot that ends the token
+    } else if (text.substr(i, 2) ==
+               "\xc4\xb0") {  // İ: an i, then a combining dot that ends the token
       builder.add('i');
       builder.end();
       i += 1;
@@ -101,7 +110,8 @@ UBreakIterator* word_breaks() {
   // Opening one costs a millisecond, and one iterator serves one thread.
   thread_local const std::unique_ptr<UBreakIterator, CloseBreaks> breaks = [] {
     UErrorCode status = U_ZERO_ERROR;
-    std::unique_ptr<UBreakIterator, CloseBreaks> opened(ubrk_open(UBRK_WORD, "", nullptr, 0, &status));
+    std::unique_ptr<UBreakIterator, CloseBreaks> opened(
+        ubrk_open(UBRK_WORD, "", nullptr, 0, &status));
     MORTISE_CHECK(U_SUCCESS(status), "ICU has no word-break rules: {}", u_errorName(status));
     return opened;
   }();
@@ -111,15 +121,20 @@ UBreakIterator* word_breaks() {
 Tokens unicode_words(bool stem, std::string_view text) {
   const std::string lower = pytext::lower(text);
   UErrorCode status = U_ZERO_ERROR;
-  const std::unique_ptr<UText, CloseText> view(utext_openUTF8(nullptr, lower.data(), static_cast<int64_t>(lower.size()), &status));
+  const std::unique_ptr<UText, CloseText> view(
+      utext_openUTF8(nullptr, lower.data(), static_cast<int64_t>(lower.size()), &status));
   UBreakIterator* breaks = word_breaks();
   ubrk_setUText(breaks, view.get(), &status);
-  MORTISE_CHECK(U_SUCCESS(status), "ICU cannot read a text of {} bytes: {}", lower.size(), u_errorName(status));
+  MORTISE_CHECK(U_SUCCESS(status),
+                "ICU cannot read a text of {} bytes: {}",
+                lower.size(),
+                u_errorName(status));
   Builder builder(stem, lower.size());
   int32_t begin = ubrk_first(breaks);
   for (int32_t end = ubrk_next(breaks); end != UBRK_DONE; begin = end, end = ubrk_next(breaks)) {
     if (ubrk_getRuleStatus(breaks) < UBRK_WORD_NUMBER) continue;  // space or punctuation
-    builder.add(std::string_view(lower).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
+    builder.add(std::string_view(lower).substr(static_cast<size_t>(begin),
+                                               static_cast<size_t>(end - begin)));
     builder.end();
   }
   return builder.done();
@@ -130,15 +145,20 @@ Tokens unicode_words(bool stem, std::string_view text) {
 Tokenizer tokenizer_named(std::string_view name) {
   if (name == "rouge_score") return Tokenizer::RougeScore;
   if (name == "unicode_word") return Tokenizer::UnicodeWord;
-  MORTISE_CHECK(name == "zh_char", "unknown ROUGE tokenizer: expected rouge_score, unicode_word or zh_char, got {}", name);
+  MORTISE_CHECK(name == "zh_char",
+                "unknown ROUGE tokenizer: expected rouge_score, unicode_word or zh_char, got {}",
+                name);
   return Tokenizer::ZhChar;
 }
 
 Tokens tokenize(Tokenizer tokenizer, bool stem, std::string_view text) {
   switch (tokenizer) {
-    case Tokenizer::RougeScore: return ascii_words(stem, text);
-    case Tokenizer::UnicodeWord: return unicode_words(stem, text);
-    case Tokenizer::ZhChar: break;
+    case Tokenizer::RougeScore:
+      return ascii_words(stem, text);
+    case Tokenizer::UnicodeWord:
+      return unicode_words(stem, text);
+    case Tokenizer::ZhChar:
+      break;
   }
   return characters(stem, text);
 }

@@ -1,4 +1,5 @@
-// The tokenizers of ROUGE.  rouge_score knows ASCII words only; the other two serve languages that it scores as zero.
+// The tokenizers of ROUGE.  rouge_score knows ASCII words only; the other two serve languages that
+// it scores as zero.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +20,15 @@ struct Tokens {
   std::vector<uint32_t> ends;  // token i = text[ends[i-1], ends[i])
 
   size_t size() const { return ends.size(); }
+
   std::string_view operator[](size_t i) const {
     const size_t begin = i == 0 ? 0 : ends[i - 1];
     return std::string_view(text).substr(begin, ends[i] - begin);
   }
 };
 
-/// Splits a text into lower-case tokens; with `stem`, ASCII tokens of more than three letters are stemmed.   Thread: [any-thread].
+/// Splits a text into lower-case tokens; with `stem`, ASCII tokens of more than three letters are
+/// stemmed.   Thread: [any-thread].
 Tokens tokenize(Tokenizer tokenizer, bool stem, std::string_view text);
 
 }  // namespace mortise::metric::rouge

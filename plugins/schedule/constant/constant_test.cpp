@@ -26,7 +26,8 @@ TEST_SUITE("schedule.constant") {
   }
 
   TEST_CASE("a number that is neither is refused") {
-    CHECK_THROWS_WITH_AS(Constant({.warmup = 1.5}, {.total_steps = 10}), "warmup: expected whole steps or a fraction below 1, got 1.5",
+    CHECK_THROWS_WITH_AS(Constant({.warmup = 1.5}, {.total_steps = 10}),
+                         "warmup: expected whole steps or a fraction below 1, got 1.5",
                          mortise::Error);
   }
 }

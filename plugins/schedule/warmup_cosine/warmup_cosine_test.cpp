@@ -1,8 +1,8 @@
 #include "warmup_cosine.hpp"
 
-#include <doctest/doctest.h>
-
 #include <cmath>
+
+#include <doctest/doctest.h>
 
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -16,11 +16,13 @@ TEST_SUITE("schedule.warmup_cosine") {
     const Value golden = parse_json(read_file(path), path);
     REQUIRE(golden.at("cases").as_array().size() > 5);
     for (const Value& item : golden.at("cases").as_array()) {
-      const WarmupCosine schedule({.warmup = item.at("warmup_steps").as_float(), .min_ratio = item.at("min_ratio").as_float()},
+      const WarmupCosine schedule({.warmup = item.at("warmup_steps").as_float(),
+                                   .min_ratio = item.at("min_ratio").as_float()},
                                   {.total_steps = item.at("total_steps").as_int()});
       const auto& expected = item.at("mortise").as_array();
       for (size_t s = 0; s < expected.size(); ++s) {
-        INFO("warmup " << item.at("warmup_steps").as_int() << " total " << item.at("total_steps").as_int() << " step " << s);
+        INFO("warmup " << item.at("warmup_steps").as_int() << " total "
+                       << item.at("total_steps").as_int() << " step " << s);
         CHECK(std::abs(schedule.factor(static_cast<int64_t>(s)) - expected[s].as_float()) <= 1e-15);
       }
     }
@@ -40,7 +42,11 @@ TEST_SUITE("schedule.warmup_cosine") {
   }
 
   TEST_CASE("a warm-up longer than the run, or of half steps, is refused") {
-    CHECK_THROWS_WITH_AS(WarmupCosine({.warmup = 11}, {.total_steps = 10}), doctest::Contains("11 steps are more than the 10"), Error);
-    CHECK_THROWS_WITH_AS(WarmupCosine({.warmup = 2.5}, {.total_steps = 10}), doctest::Contains("whole steps"), Error);
+    CHECK_THROWS_WITH_AS(WarmupCosine({.warmup = 11}, {.total_steps = 10}),
+                         doctest::Contains("11 steps are more than the 10"),
+                         Error);
+    CHECK_THROWS_WITH_AS(WarmupCosine({.warmup = 2.5}, {.total_steps = 10}),
+                         doctest::Contains("whole steps"),
+                         Error);
   }
 }

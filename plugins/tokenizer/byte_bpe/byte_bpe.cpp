@@ -102,7 +102,7 @@ Definition definition_of(const ByteBpe::Config& config, Pattern pattern, Vocabul
     return int32_t{-1};
   };
   for (const auto& [role, text] : roles_of(config)) {
-    const auto same = [&](const AddedToken& token) { return token.content == text; };
+    const auto same = [&content = text](const AddedToken& token) { return token.content == content; };
     if (std::any_of(definition.added.begin(), definition.added.end(), same)) continue;
     AddedToken token;
     token.id = id_of(text);

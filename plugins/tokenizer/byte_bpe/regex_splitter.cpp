@@ -16,7 +16,7 @@ namespace mortise::tokenizer::byte_bpe {
 
 namespace {
 
-constexpr uint32_t kMatchLimit = 50'000'000;
+constexpr uint32_t kMatchLimit = 10'000'000;
 constexpr size_t kJitStackBytes = size_t{8} << 20;
 
 std::string reason_of(int error) {
@@ -55,7 +55,8 @@ RegexSplitter::RegexSplitter(std::string_view pattern, bool literal, SplitBehavi
     : code_(std::make_unique<Code>()), pattern_(pattern), behavior_(behavior), invert_(invert) {
   int error = 0;
   PCRE2_SIZE place = 0;
-  const uint32_t options = literal ? PCRE2_UTF | PCRE2_LITERAL : PCRE2_UTF | PCRE2_UCP;
+  // \C would cut characters in two
+  const uint32_t options = literal ? PCRE2_UTF | PCRE2_LITERAL : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
   code_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern_.data()), pattern_.size(), options, &error, &place, nullptr);
   if (code_->code == nullptr)
     throw DataError(fmt::format("the regular expression \"{}\" is wrong at byte {}: {}", pattern_, place, reason_of(error)));

@@ -1,15 +1,17 @@
-// Two files of a run directory, RFC 4180 with \n line ends and shortest round-trip numbers.  Persistent formats:
-//   metrics.csv   step,loss,lr,…                          one row a call; the first row decides the first columns
+// Two files of a run directory, RFC 4180 with \n line ends and shortest round-trip numbers.
+// Persistent formats:
+//   metrics.csv   step,loss,lr,…    one row a call; the first row decides the first columns
 //   scores.csv    step,eval,data,score,value,signature    one row a score
-// A name that first appears later becomes a new column at the right: the file is rewritten once, atomically, with that cell empty in
-// the earlier rows.  So no column ever changes its place and no value is lost; a cell is empty when its step had no such value.
+// A name that first appears later becomes a new column at the right: the file is rewritten once,
+// atomically, with that cell empty in the earlier rows.  So no column ever changes its place and no
+// value is lost; a cell is empty when its step had no such value.
 #include "csv.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <unistd.h>
 
 #include "mortise/file.hpp"
 
@@ -37,10 +39,14 @@ std::vector<std::string> cells_of(std::string_view line) {
   bool quoted = false;
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
-    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') cells.back() += line[++i];
-    else if (c == '"') quoted = !quoted;
-    else if (c == ',' && !quoted) cells.emplace_back();
-    else cells.back() += c;
+    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"')
+      cells.back() += line[++i];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      cells.emplace_back();
+    else
+      cells.back() += c;
   }
   return cells;
 }
@@ -56,11 +62,14 @@ void drop_rows_after(const std::string& path, int64_t step) {
   });
 }
 
-bool is_empty_or_absent(const std::string& path) { return ::access(path.c_str(), F_OK) != 0 || MappedFile::open(path)->bytes().empty(); }
+bool is_empty_or_absent(const std::string& path) {
+  return ::access(path.c_str(), F_OK) != 0 || MappedFile::open(path)->bytes().empty();
+}
 
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return line;
 }
 
@@ -93,7 +102,8 @@ void Csv::start(const RunInfo& info) {
 void Csv::add_columns(std::span<const Scalar> values) {
   std::vector<std::string> columns = columns_;
   for (const Scalar& scalar : values)
-    if (std::find(columns.begin(), columns.end(), one_line(scalar.name)) == columns.end()) columns.push_back(one_line(scalar.name));
+    if (std::find(columns.begin(), columns.end(), one_line(scalar.name)) == columns.end())
+      columns.push_back(one_line(scalar.name));
   if (columns.size() == columns_.size()) return;
   std::string text = "step";
   for (const std::string& name : columns) text += "," + cell(name);
@@ -125,7 +135,9 @@ void Csv::scalars(int64_t step, std::span<const Scalar> values) {
   if (columns_.empty()) return;  // a step without a value
   std::string row = std::to_string(step);
   for (const std::string& name : columns_) {
-    const auto found = std::find_if(values.begin(), values.end(), [&](const Scalar& scalar) { return one_line(scalar.name) == name; });
+    const auto found = std::find_if(values.begin(), values.end(), [&](const Scalar& scalar) {
+      return one_line(scalar.name) == name;
+    });
     row += found == values.end() ? "," : "," + number(found->value);
   }
   steps_->append(row + "\n");
@@ -135,8 +147,13 @@ void Csv::scores(int64_t step, const ScoreReport& report) {
   MORTISE_CHECK(scores_.has_value(), "a tracker's start() comes before anything is logged");
   std::string rows;
   for (const Score& score : report.scores)
-    rows += fmt::format("{},{},{},{},{},{}\n", step, cell(one_line(report.name)), cell(one_line(report.data)), cell(one_line(score.name)),
-                        number(score.value), cell(one_line(report.signature)));
+    rows += fmt::format("{},{},{},{},{},{}\n",
+                        step,
+                        cell(one_line(report.name)),
+                        cell(one_line(report.data)),
+                        cell(one_line(score.name)),
+                        number(score.value),
+                        cell(one_line(report.signature)));
   scores_->append(rows);
 }
 
@@ -149,5 +166,8 @@ void Csv::finish(const RunSummary& /*summary*/) { flush(); }
 
 }  // namespace mortise::tracker::csv
 
-MORTISE_PLUGIN("org.mortise.tracker.csv", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::tracker::csv::Csv>("csv", "metrics.csv (step,loss,lr,…) and scores.csv"));
+MORTISE_PLUGIN("org.mortise.tracker.csv",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::tracker::csv::Csv>(
+                   "csv", "metrics.csv (step,loss,lr,…) and scores.csv"));

@@ -1,11 +1,13 @@
+// Reads back the bytes of metrics.csv and scores.csv, also after a resume and on a full disk
+// (RLIMIT_FSIZE).
 #include "csv.hpp"
-
-#include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <csignal>
 #include <filesystem>
 #include <limits>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -17,15 +19,20 @@ namespace {
 
 struct Folder {
   Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
+
   ~Folder() { std::filesystem::remove_all(path); }
+
   std::string steps() const { return read_file(path + "/metrics.csv"); }
+
   std::string scores() const { return read_file(path + "/scores.csv"); }
+
   RunInfo info(int64_t resumed_step = 0) const {
     RunInfo info;
     info.directory = path;
     info.resumed_step = resumed_step;
     return info;
   }
+
   std::string path = std::filesystem::temp_directory_path() / "mortise_csv_XXXXXX";
 };
 
@@ -38,7 +45,9 @@ struct SmallDisk {
     const rlimit limit{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+
   ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
+
   rlimit before{};
 };
 
@@ -79,13 +88,16 @@ TEST_SUITE("tracker.csv") {
     tracker.start(folder.info());
     tracker.scores(5, {"ppl", "dev, 1", "sig:a", {{"perplexity", 2.5}, {"nll", 0.5}}});
     tracker.finish({});
-    CHECK(folder.scores() == "step,eval,data,score,value,signature\n5,ppl,\"dev, 1\",perplexity,2.5,sig:a\n5,ppl,\"dev, 1\",nll,0.5,sig:a\n");
+    CHECK(folder.scores() ==
+          "step,eval,data,score,value,signature\n5,ppl,\"dev, "
+          "1\",perplexity,2.5,sig:a\n5,ppl,\"dev, 1\",nll,0.5,sig:a\n");
   }
 
   TEST_CASE("a resumed run drops later and torn rows of both files") {
     const Folder folder;
     write_file(folder.path + "/metrics.csv", "step,loss\n1,5\n2,4\n3,3\n2");
-    write_file(folder.path + "/scores.csv", "step,eval,data,score,value,signature\n2,e,d,s,1,x\n3,e,d,s,2,x\n");
+    write_file(folder.path + "/scores.csv",
+               "step,eval,data,score,value,signature\n2,e,d,s,1,x\n3,e,d,s,2,x\n");
     Csv tracker;
     tracker.start(folder.info(2));
     log(tracker, 3, {{"loss", 2.5}});

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "mortise/schema.hpp"
+
 #include "page.hpp"
 
 namespace mortise::tracker::html_report {

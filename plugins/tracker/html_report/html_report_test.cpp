@@ -1,16 +1,19 @@
+// Reads the page that the tracker wrote: what it shows, that nothing from outside is markup,
+// resume, full disk (RLIMIT_FSIZE); and the parts it is drawn with.
 #include "html_report.hpp"
-
-#include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <limits>
 
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+
 #include "svg_chart.hpp"
 
 using namespace mortise;
@@ -20,20 +23,36 @@ namespace {
 
 struct Folder {
   Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
+
   ~Folder() { std::filesystem::remove_all(path); }
+
   std::string page() const { return read_file(path + "/report.html"); }
-  RunInfo info(int64_t resumed_step = 0) const { return {path, "quickstart", "[optimizer]\ntype = \"adamw\"\n", "parameters 3.2 M", 400, resumed_step}; }
+
+  RunInfo info(int64_t resumed_step = 0) const {
+    return {path,
+            "quickstart",
+            "[optimizer]\ntype = \"adamw\"\n",
+            "parameters 3.2 M",
+            400,
+            resumed_step};
+  }
+
   std::string path = std::filesystem::temp_directory_path() / "mortise_report_XXXXXX";
 };
 
 void log_steps(HtmlReport& tracker, int64_t from, int64_t to) {
   for (int64_t step = from; step <= to; ++step) {
-    const Scalar values[] = {{"loss", 8.0 / std::sqrt(static_cast<double>(step))}, {"lr", 3e-4}, {"grad_norm", 1.5}, {"tokens_per_s", 6000}};
+    const Scalar values[] = {{"loss", 8.0 / std::sqrt(static_cast<double>(step))},
+                             {"lr", 3e-4},
+                             {"grad_norm", 1.5},
+                             {"tokens_per_s", 6000}};
     tracker.scalars(step, values);
   }
 }
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 size_t count(const std::string& text, std::string_view part) {
   size_t found = 0;
@@ -58,27 +77,46 @@ struct SmallDisk {
     const rlimit limit{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+
   ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
+
   rlimit before{};
 };
 
 }  // namespace
 
 TEST_SUITE("tracker.html_report") {
-  TEST_CASE("the page shows status, facts, four curves, metrics with signatures, samples, plan and recipe") {
+  TEST_CASE(
+      "the page shows status, facts, four curves, metrics with signatures, samples, plan and "
+      "recipe") {
     const Folder folder;
     HtmlReport tracker({});
     tracker.start(folder.info());
     CHECK(has(folder.page(), "<span class=\"status running\">running</span>"));
     log_steps(tracker, 1, 200);
-    tracker.scores(200, {"ppl", "test", "mean:token|log:natural", {{"perplexity", 42.5}, {"nll", 3.75}}});
+    tracker.scores(
+        200, {"ppl", "test", "mean:token|log:natural", {{"perplexity", 42.5}, {"nll", 3.75}}});
     tracker.text(200, "prompt: the", "the cat\nsat");
     tracker.finish({"done", 200, 75, {{"peak tensor memory", "412 MiB"}}});
     const std::string page = folder.page();
-    for (const char* part : {"<title>quickstart", "<span class=\"status done\">done</span>", "<th>peak tensor memory</th><td>412 MiB</td>", "<b>Loss</b>",
-                             "<b>Learning rate</b>", "<b>Gradient norm</b>", "<b>Throughput</b>", "train, smoothed", ">step</text>", "nats per token",
-                             "<td>perplexity</td><td class=\"number\">42.5</td>", "<code>mean:token|<wbr>log:natural</code>", "the cat\nsat", "parameters 3.2 M",
-                             "type = &quot;adamw&quot;", "1 min 15 s", "200 of 400", "prefers-color-scheme:dark"})
+    for (const char* part : {"<title>quickstart",
+                             "<span class=\"status done\">done</span>",
+                             "<th>peak tensor memory</th><td>412 MiB</td>",
+                             "<b>Loss</b>",
+                             "<b>Learning rate</b>",
+                             "<b>Gradient norm</b>",
+                             "<b>Throughput</b>",
+                             "train, smoothed",
+                             ">step</text>",
+                             "nats per token",
+                             "<td>perplexity</td><td class=\"number\">42.5</td>",
+                             "<code>mean:token|<wbr>log:natural</code>",
+                             "the cat\nsat",
+                             "parameters 3.2 M",
+                             "type = &quot;adamw&quot;",
+                             "1 min 15 s",
+                             "200 of 400",
+                             "prefers-color-scheme:dark"})
       CHECK_MESSAGE(has(page, part), part);
     CHECK(count(page, "<svg ") == 4);
     CHECK(count(page, "<polyline") == 2 + 1 + 3);  // loss: train, smoothed, test
@@ -92,8 +130,10 @@ TEST_SUITE("tracker.html_report") {
     tracker.finish({"done", 3, 1, {}});
     std::string page = folder.page();
     const std::string name_space = "http://www.w3.org/2000/svg";  // a name, never fetched
-    if (const size_t at = page.find(name_space); at != std::string::npos) page.erase(at, name_space.size());
-    for (const char* part : {"http:", "https:", "src=", "href=", "@import", "url(/", "url(\""}) CHECK_MESSAGE(!has(page, part), part);
+    if (const size_t at = page.find(name_space); at != std::string::npos)
+      page.erase(at, name_space.size());
+    for (const char* part : {"http:", "https:", "src=", "href=", "@import", "url(/", "url(\""})
+      CHECK_MESSAGE(!has(page, part), part);
   }
 
   TEST_CASE("text from outside stays text") {
@@ -112,7 +152,9 @@ TEST_SUITE("tracker.html_report") {
     const std::string page = folder.page();
     CHECK_FALSE(has(page, "<img"));
     CHECK(count(page, "</script>") == 2);  // the data and the script
-    CHECK(has(page, "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"));
+    CHECK(has(page,
+              "&lt;/script&gt;&lt;img src=x "
+              "onerror=alert(1)&gt;&quot;&#39;&amp;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"));
     CHECK(parse_json(embedded_data(page)).at("texts").as_array()[0].at("name").as_string() == evil);
   }
 
@@ -122,7 +164,11 @@ TEST_SUITE("tracker.html_report") {
       HtmlReport tracker({});
       tracker.start(folder.info());
       log_steps(tracker, 1, 100);
-      tracker.scores(50, {"ppl", "dev", "s", {{"perplexity", 9}, {"worst", std::numeric_limits<double>::infinity()}}});
+      tracker.scores(50,
+                     {"ppl",
+                      "dev",
+                      "s",
+                      {{"perplexity", 9}, {"worst", std::numeric_limits<double>::infinity()}}});
       tracker.scores(100, {"ppl", "dev", "s", {{"perplexity", 5}}});
       tracker.text(40, "kept", "k");
       tracker.text(90, "dropped", "d");
@@ -143,7 +189,10 @@ TEST_SUITE("tracker.html_report") {
 
   TEST_CASE("a resumed run without a readable report begins its curves anew") {
     const Folder folder;
-    for (const char* damaged : {"", "<html>no data</html>", "<script type=\"application/json\" id=\"mortise-data\">{\"version\": 1}</script>"}) {
+    for (const char* damaged :
+         {"",
+          "<html>no data</html>",
+          "<script type=\"application/json\" id=\"mortise-data\">{\"version\": 1}</script>"}) {
       write_file(folder.path + "/report.html", damaged);
       HtmlReport tracker({});
       tracker.start(folder.info(60));
@@ -170,7 +219,8 @@ TEST_SUITE("tracker.html_report") {
       }
     }
     CHECK(folder.page() == before);
-    CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);  // no temporary file
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) ==
+          1);  // no temporary file
     CHECK_NOTHROW(tracker.flush());
   }
 
@@ -211,9 +261,12 @@ TEST_SUITE("tracker.html_report") {
     log_steps(tracker, 1, 5);
     const Scalar values[] = {{"loss", std::nan("")}};
     tracker.scalars(6, values);
+    for (const double perplexity : {1.7976931348623157e308, 1e200, 9.5})
+      tracker.scores(6, {"ppl", "dev", "s", {{"perplexity", perplexity}}});
     tracker.finish({"failed", 6, 1, {}});
-    CHECK(has(folder.page(), "1 value was not finite"));
+    CHECK(has(folder.page(), "1 value is not finite and not drawn"));
     CHECK_FALSE(has(folder.page(), "nan"));
+    CHECK_FALSE(has(folder.page(), "inf,"));
   }
 
   TEST_CASE("ticks are round and cover the range") {
@@ -233,7 +286,8 @@ TEST_SUITE("tracker.html_report") {
   }
 
   TEST_CASE("one point, equal values and a spike make charts that can be read") {
-    for (const std::vector<Point>& points : {std::vector<Point>{{5, 2}}, std::vector<Point>{{1, 0}, {2, 0}}}) {
+    for (const std::vector<Point>& points :
+         {std::vector<Point>{{5, 2}}, std::vector<Point>{{1, 0}, {2, 0}}}) {
       const std::string svg = draw({"x", "", false, {{"", "main", points}}, ""});
       CHECK(has(svg, "<polyline"));
       CHECK_FALSE(has(svg, "nan"));

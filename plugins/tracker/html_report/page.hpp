@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mortise/tracker.hpp"
+
 #include "series.hpp"
 
 namespace mortise::tracker::html_report {
@@ -32,11 +33,13 @@ struct Report {
   std::string written_at;
 };
 
-/// Returns the text with everything escaped that HTML would read as markup, invalid UTF-8 and control characters replaced.
+/// Returns the text with everything escaped that HTML would read as markup, invalid UTF-8 and
+/// control characters replaced.
 std::string escaped(std::string_view text);
 /// Letters, digits and dashes: usable as an id.
 std::string identifier(std::string_view text);
-/// Writes the page.  `data` is JSON kept in the page for a later resume; `smoothing` is the share of a curve over which loss is averaged.
+/// Writes the page.  `data` is JSON kept in the page for a later resume; `smoothing` is the share
+/// of a curve over which loss is averaged.
 std::string render(const Report& report, const std::string& data, double smoothing);
 /// Finds the JSON that render() put into a page; empty when there is none.
 std::string embedded_data(std::string_view page);

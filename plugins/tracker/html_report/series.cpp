@@ -1,4 +1,5 @@
-// Bounded curves: averaging neighbours keeps the mean of noisy values, where dropping points would not.
+// Bounded curves: averaging neighbours keeps the mean of noisy values, where dropping points would
+// not.
 #include "series.hpp"
 
 #include <algorithm>
@@ -8,9 +9,11 @@
 
 namespace mortise::tracker::html_report {
 
+bool can_be_drawn(double value) { return std::abs(value) < 1e150; }
+
 void Series::add(int64_t step, double value) {
-  if (!std::isfinite(value)) {
-    ++num_not_finite_;
+  if (!can_be_drawn(value)) {
+    ++num_not_drawn_;
     return;
   }
   sum_.step += static_cast<double>(step);
@@ -44,7 +47,9 @@ void Series::drop_after(int64_t step) {
 
 std::vector<Point> Series::points() const {
   std::vector<Point> all = points_;
-  if (count_ > 0) all.push_back({sum_.step / static_cast<double>(count_), sum_.value / static_cast<double>(count_)});
+  if (count_ > 0)
+    all.push_back(
+        {sum_.step / static_cast<double>(count_), sum_.value / static_cast<double>(count_)});
   return all;
 }
 
@@ -52,7 +57,7 @@ Value Series::to_value() const {
   Value value = Value::table();
   value["name"] = name_;
   value["stride"] = stride_;
-  value["not_finite"] = num_not_finite_;
+  value["not_drawn"] = num_not_drawn_;
   value["pending"] = Value(Value::Array{sum_.step, sum_.value, count_});
   Value::Array steps, values;
   for (const Point& point : points_) {
@@ -67,13 +72,16 @@ Value Series::to_value() const {
 Series Series::from_value(const Value& value, int64_t max_points) {
   Series series(value.at("name").as_string(), max_points);
   series.stride_ = std::max<int64_t>(1, value.at("stride").as_int());
-  series.num_not_finite_ = value.at("not_finite").as_int();
+  series.num_not_drawn_ = value.at("not_drawn").as_int();
   const auto& pending = value.at("pending").as_array();
   const auto &steps = value.at("steps").as_array(), &values = value.at("values").as_array();
-  MORTISE_CHECK(pending.size() == 3 && steps.size() == values.size(), "the curve {} is damaged", series.name_);
+  MORTISE_CHECK(pending.size() == 3 && steps.size() == values.size(),
+                "the curve {} is damaged",
+                series.name_);
   series.sum_ = {pending[0].as_float(), pending[1].as_float()};
   series.count_ = pending[2].as_int();
-  for (size_t i = 0; i < steps.size(); ++i) series.points_.push_back({steps[i].as_float(), values[i].as_float()});
+  for (size_t i = 0; i < steps.size(); ++i)
+    series.points_.push_back({steps[i].as_float(), values[i].as_float()});
   return series;
 }
 
@@ -85,9 +93,11 @@ std::vector<Point> smoothed(const std::vector<Point>& points, double share) {
   std::vector<Point> out;
   out.reserve(points.size());
   for (int64_t i = 0; i < n; ++i) {
-    // The window stays symmetric and shrinks at both ends: an average that reaches further to one side would bend the curve.
+    // The window stays symmetric and shrinks at both ends: an average that reaches further to one
+    // side would bend the curve.
     const int64_t side = std::min({reach, i, n - 1 - i});
-    const double sum = sums[static_cast<size_t>(i + side + 1)] - sums[static_cast<size_t>(i - side)];
+    const double sum =
+        sums[static_cast<size_t>(i + side + 1)] - sums[static_cast<size_t>(i - side)];
     out.push_back({points[static_cast<size_t>(i)].step, sum / static_cast<double>(2 * side + 1)});
   }
   return out;

@@ -1,4 +1,5 @@
-// The style sheet and the script of the report page.  System fonts only; the script adds hovering and nothing else.
+// The style sheet and the script of the report page.  System fonts only; the script adds hovering
+// and nothing else.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,5 @@
-// A line chart as inline SVG: axes with round ticks, several curves, colours from the page's style sheet.
+// A line chart as inline SVG: axes with round ticks, several curves, colours from the page's style
+// sheet.
 #pragma once
 
 #include <string>
@@ -23,9 +24,11 @@ struct Chart {
   std::string note;
 };
 
-/// Round numbers that cover [low, high], about `wanted` of them.  The first is ≥ low, the last ≤ high.
+/// Round numbers that cover [low, high], about `wanted` of them.  The first is ≥ low, the last ≤
+/// high.
 std::vector<double> ticks(double low, double high, int wanted);
-/// A short label: 250, 1.5k, 3e-4, 0.25.  `step` is the distance of the ticks, and decides the decimals.
+/// A short label: 250, 1.5k, 3e-4, 0.25.  `step` is the distance of the ticks, and decides the
+/// decimals.
 std::string tick_label(double value, double step);
 /// Draws a chart that has at least one point, as a <figure>.
 std::string draw(const Chart& chart);

@@ -1,9 +1,9 @@
-// The file metrics.jsonl of a run directory.  Persistent format, one object a line, "step" always first:
-//   {"step": 10, "loss": 2.31, "lr": 0.0003, …}                                      values of a step, one object a call
+// The file metrics.jsonl of a run directory.  Persistent format, one object a line, "step" first:
+//   {"step": 10, "loss": 2.31, "lr": 0.0003, …}        values of a step, one object a call
 //   {"step": 10, "eval": "ppl", "data": "dev", "signature": "…", "scores": {"perplexity": 9.1, …}}
 //   {"step": 10, "text": "sample", "value": "Once upon a time …"}
-// JSON has no NaN or infinity: they are the strings "NaN", "Infinity" and "-Infinity", which number parsers of most languages
-// read.  Invalid UTF-8 in a text becomes U+FFFD.
+// JSON has no NaN or infinity: they are the strings "NaN", "Infinity" and "-Infinity", which number
+// parsers of most languages read.  Invalid UTF-8 in a text becomes U+FFFD.
 #include "jsonl.hpp"
 
 #include <cmath>
@@ -28,7 +28,8 @@ Value row_of(int64_t step) {
   return row;
 }
 
-// What an earlier part of this run logged up to the step where it goes on; a damaged line is dropped too.
+// What an earlier part of this run logged up to the step where it goes on; a damaged line is
+// dropped too.
 bool belongs_before(std::string_view line, int64_t resumed_step) {
   try {
     return parse_json(line).at("step").as_int() <= resumed_step;
@@ -42,8 +43,11 @@ bool belongs_before(std::string_view line, int64_t resumed_step) {
 void Jsonl::start(const RunInfo& info) {
   const std::string path = info.directory + "/metrics.jsonl";
   file_.reset();
-  if (info.resumed_step > 0) keep_lines(path, [&](std::string_view line) { return belongs_before(line, info.resumed_step); });
-  else write_file(path, "");
+  if (info.resumed_step > 0)
+    keep_lines(path,
+               [&](std::string_view line) { return belongs_before(line, info.resumed_step); });
+  else
+    write_file(path, "");
   file_.emplace(path);
 }
 
@@ -83,5 +87,8 @@ void Jsonl::finish(const RunSummary& /*summary*/) { flush(); }
 
 }  // namespace mortise::tracker::jsonl
 
-MORTISE_PLUGIN("org.mortise.tracker.jsonl", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::tracker::jsonl::Jsonl>("jsonl", "metrics.jsonl: a JSON object for each step and each evaluation"));
+MORTISE_PLUGIN("org.mortise.tracker.jsonl",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::tracker::jsonl::Jsonl>(
+                   "jsonl", "metrics.jsonl: a JSON object for each step and each evaluation"));

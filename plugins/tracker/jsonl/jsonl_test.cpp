@@ -1,11 +1,12 @@
+// Reads back the bytes of metrics.jsonl, also after a resume and on a full disk (RLIMIT_FSIZE).
 #include "jsonl.hpp"
-
-#include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <csignal>
 #include <filesystem>
 #include <limits>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -18,14 +19,18 @@ namespace {
 
 struct Folder {
   Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
+
   ~Folder() { std::filesystem::remove_all(path); }
+
   std::string file() const { return path + "/metrics.jsonl"; }
+
   RunInfo info(int64_t resumed_step = 0) const {
     RunInfo info;
     info.directory = path;
     info.resumed_step = resumed_step;
     return info;
   }
+
   std::string path = std::filesystem::temp_directory_path() / "mortise_jsonl_XXXXXX";
 };
 
@@ -56,7 +61,9 @@ struct SmallDisk {
     const rlimit limit{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+
   ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
+
   rlimit before{};
 };
 
@@ -67,14 +74,17 @@ TEST_SUITE("tracker.jsonl") {
     const Folder folder;
     Jsonl tracker;
     tracker.start(folder.info());
-    const Scalar values[] = {{"loss", 2.5}, {"grad_norm", std::numeric_limits<double>::quiet_NaN()}, {"lr", std::numeric_limits<double>::infinity()}};
+    const Scalar values[] = {{"loss", 2.5},
+                             {"grad_norm", std::numeric_limits<double>::quiet_NaN()},
+                             {"lr", std::numeric_limits<double>::infinity()}};
     tracker.scalars(3, values);
     tracker.scores(3, {"ppl", "dev", "mean:token", {{"perplexity", 9.5}, {"nll", 2.25}}});
     tracker.text(4, "sample", "a\n\"b\" \xff");
     tracker.finish({});
     CHECK(read_file(folder.file()) ==
           "{\"step\": 3, \"loss\": 2.5, \"grad_norm\": \"NaN\", \"lr\": \"Infinity\"}\n"
-          "{\"step\": 3, \"eval\": \"ppl\", \"data\": \"dev\", \"signature\": \"mean:token\", \"scores\": {\"perplexity\": 9.5, \"nll\": 2.25}}\n"
+          "{\"step\": 3, \"eval\": \"ppl\", \"data\": \"dev\", \"signature\": \"mean:token\", "
+          "\"scores\": {\"perplexity\": 9.5, \"nll\": 2.25}}\n"
           "{\"step\": 4, \"text\": \"sample\", \"value\": \"a\\n\\\"b\\\" \xef\xbf\xbd\"}\n");
   }
 
@@ -94,7 +104,8 @@ TEST_SUITE("tracker.jsonl") {
     tracker.finish({});
     const std::vector<Value> all = rows(folder.file());
     REQUIRE(all.size() == 12);
-    for (size_t i = 0; i < all.size(); ++i) CHECK(all[i].at("step").as_int() == static_cast<int64_t>(i) + 1);
+    for (size_t i = 0; i < all.size(); ++i)
+      CHECK(all[i].at("step").as_int() == static_cast<int64_t>(i) + 1);
   }
 
   TEST_CASE("a fresh run starts an empty file, and resuming without a file is no error") {
@@ -111,7 +122,8 @@ TEST_SUITE("tracker.jsonl") {
     CHECK(read_file(folder.file()).empty());
   }
 
-  TEST_CASE("a full disk is an error, whole lines stay, and the rest is written once there is room") {
+  TEST_CASE(
+      "a full disk is an error, whole lines stay, and the rest is written once there is room") {
     const Folder folder;
     Jsonl tracker;
     tracker.start(folder.info());

@@ -12,7 +12,9 @@ namespace {
 struct Sink final : RecordSink {
   std::vector<Record> kept;
   std::vector<std::string> dropped;
+
   void keep(Record record) override { kept.push_back(std::move(record)); }
+
   void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
 };
 
@@ -28,7 +30,8 @@ std::vector<Record> windows(std::string text, Chunk::Config config) {
 
 std::string joined(const std::vector<Record>& records) {
   std::string out;
-  for (const Record& record : records) out += (out.empty() ? "" : "|") + record.fields.at("text").as_string();
+  for (const Record& record : records)
+    out += (out.empty() ? "" : "|") + record.fields.at("text").as_string();
   return out;
 }
 
@@ -56,7 +59,9 @@ TEST_SUITE("transform.chunk") {
   }
 
   TEST_CASE("no code point is cut") {
-    const std::string text = "\xE4\xB8\xAD\xE6\x96\x87\xF0\x9F\x98\x80" "e\xCC\x81\xC3\xA9";
+    const std::string text =
+        "\xE4\xB8\xAD\xE6\x96\x87\xF0\x9F\x98\x80"
+        "e\xCC\x81\xC3\xA9";
     std::string all;
     for (const Record& record : windows(text, {.size = 2})) {
       CHECK(pytext::is_valid_utf8(record.fields.at("text").as_string()));
@@ -66,8 +71,11 @@ TEST_SUITE("transform.chunk") {
   }
 
   TEST_CASE("windows of words keep the white space inside") {
-    CHECK(joined(windows(" a  b\r\nc d\xE3\x80\x80" "e ", {.unit = "words", .size = 2})) == "a  b|c d|e");
-    CHECK(joined(windows("a b c d e", {.unit = "words", .size = 3, .overlap = 1})) == "a b c|c d e");
+    CHECK(joined(windows(" a  b\r\nc d\xE3\x80\x80"
+                         "e ",
+                         {.unit = "words", .size = 2})) == "a  b|c d|e");
+    CHECK(joined(windows("a b c d e", {.unit = "words", .size = 3, .overlap = 1})) ==
+          "a b c|c d e");
   }
 
   TEST_CASE("every unit is in some window, and no window is part of the one before") {
@@ -91,7 +99,11 @@ TEST_SUITE("transform.chunk") {
   }
 
   TEST_CASE("an overlap as large as the window, or a missing field, is refused") {
-    CHECK_THROWS_WITH_AS(Chunk({.size = 3, .overlap = 3}), doctest::Contains("overlap must be smaller than size"), Error);
-    CHECK_THROWS_WITH_AS(windows("a", {.field = "body"}), doctest::Contains("r: chunk: the field `body` is missing"), DataError);
+    CHECK_THROWS_WITH_AS(Chunk({.size = 3, .overlap = 3}),
+                         doctest::Contains("overlap must be smaller than size"),
+                         Error);
+    CHECK_THROWS_WITH_AS(windows("a", {.field = "body"}),
+                         doctest::Contains("r: chunk: the field `body` is missing"),
+                         DataError);
   }
 }

@@ -19,7 +19,8 @@ constexpr size_t kDigits = 32;  // of one hash in the saved state
 
 std::string normalised(std::string_view text) {
   std::string out;
-  for (const std::string_view word : pytext::split(text)) out.append(out.empty() ? "" : " ").append(word);
+  for (const std::string_view word : pytext::split(text))
+    out.append(out.empty() ? "" : " ").append(word);
   return pytext::lower(out);
 }
 
@@ -42,7 +43,8 @@ ExactDedup::Hash ExactDedup::hash_of(const Record& record) const {
   for (const std::string& name : config_.fields) {
     const Value* field = record.fields.find(name);
     if (field == nullptr)
-      throw DataError(fmt::format("{}: exact_dedup: the field `{}` is missing", record.id, name), "set fields to those that every record has");
+      throw DataError(fmt::format("{}: exact_dedup: the field `{}` is missing", record.id, name),
+                      "set fields to those that every record has");
     std::string text = field->is_string() ? field->as_string() : to_json(*field);
     if (config_.normalise) text = normalised(text);
     key += fmt::format("{}:", text.size());
@@ -53,8 +55,10 @@ ExactDedup::Hash ExactDedup::hash_of(const Record& record) const {
 }
 
 void ExactDedup::apply(Record record, RecordSink& sink) {
-  if (seen_.insert(hash_of(record)).second) sink.keep(std::move(record));
-  else sink.drop(record, "duplicate");
+  if (seen_.insert(hash_of(record)).second)
+    sink.keep(std::move(record));
+  else
+    sink.drop(record, "duplicate");
 }
 
 void ExactDedup::state(StateIo& io) {
@@ -69,15 +73,20 @@ void ExactDedup::state(StateIo& io) {
   if (text.size() % kDigits != 0) throw DataError("exact_dedup: the saved state is cut short");
   seen_.clear();
   for (size_t at = 0; at < text.size(); at += kDigits)
-    seen_.insert({read_hex(std::string_view(text).substr(at, 16)), read_hex(std::string_view(text).substr(at + 16, 16))});
+    seen_.insert({read_hex(std::string_view(text).substr(at, 16)),
+                  read_hex(std::string_view(text).substr(at + 16, 16))});
 }
 
 void ExactDedup::Config::describe(Schema<Config>& schema) {
   schema.field("fields", &Config::fields, "fields that are compared");
-  schema.field("normalise", &Config::normalise, "compare lower-cased text with white space collapsed");
+  schema.field(
+      "normalise", &Config::normalise, "compare lower-cased text with white space collapsed");
 }
 
 }  // namespace mortise::transform::exact_dedup
 
-MORTISE_PLUGIN("org.mortise.transform.exact_dedup", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::transform::exact_dedup::ExactDedup>("exact_dedup", "drops records equal to an earlier one"));
+MORTISE_PLUGIN("org.mortise.transform.exact_dedup",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::transform::exact_dedup::ExactDedup>(
+                   "exact_dedup", "drops records equal to an earlier one"));

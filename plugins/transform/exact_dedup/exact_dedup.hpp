@@ -20,7 +20,11 @@ class ExactDedup final : public Transform {
   };
 
   explicit ExactDedup(Config config);
-  TransformTraits traits() const override { return {.per_row = false, .needs_fit = false, .global = true}; }
+
+  TransformTraits traits() const override {
+    return {.per_row = false, .needs_fit = false, .global = true};
+  }
+
   void apply(Record record, RecordSink& sink) override;
   void state(StateIo& io) override;
 

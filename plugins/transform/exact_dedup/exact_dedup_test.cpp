@@ -10,18 +10,25 @@ namespace {
 struct Sink final : RecordSink {
   std::vector<Record> kept;
   std::vector<std::string> dropped;
+
   void keep(Record record) override { kept.push_back(std::move(record)); }
+
   void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
 };
 
 struct MemoryState final : StateIo {
   Value table = Value::table();
   bool is_loading = false;
+
   bool loading() const override { return is_loading; }
+
   void value(std::string_view name, Value& v) override {
-    if (is_loading) v = table.at(name);
-    else table[name] = v;
+    if (is_loading)
+      v = table.at(name);
+    else
+      table[name] = v;
   }
+
   void tensor(std::string_view, at::Tensor&) override {}
 };
 
@@ -93,6 +100,8 @@ TEST_SUITE("transform.exact_dedup") {
   TEST_CASE("a missing field names the record") {
     ExactDedup dedup({.fields = {"body"}});
     Sink sink;
-    CHECK_THROWS_WITH_AS(dedup.apply(record_of("r:9", "a"), sink), doctest::Contains("r:9: exact_dedup: the field `body` is missing"), DataError);
+    CHECK_THROWS_WITH_AS(dedup.apply(record_of("r:9", "a"), sink),
+                         doctest::Contains("r:9: exact_dedup: the field `body` is missing"),
+                         DataError);
   }
 }

@@ -33,14 +33,18 @@ void PromptTemplate::compile() {
       ++at;
     } else if (c == '{') {
       const size_t end = text.find_first_of("{}", at + 1);
-      MORTISE_CHECK(end != std::string::npos && text[end] == '}', "template: the {{ at character {} is not closed; write {{{{ for a brace", at + 1);
+      MORTISE_CHECK(end != std::string::npos && text[end] == '}',
+                    "template: the {{ at character {} is not closed; write {{{{ for a brace",
+                    at + 1);
       MORTISE_CHECK(end > at + 1, "template: the braces at character {} name no field", at + 1);
       if (!plain.empty()) pieces_.push_back({std::move(plain), false});
       plain.clear();
       pieces_.push_back({text.substr(at + 1, end - at - 1), true});
       at = end;
     } else {
-      MORTISE_CHECK(c != '}', "template: the }} at character {} was not opened; write }}}} for a brace", at + 1);
+      MORTISE_CHECK(c != '}',
+                    "template: the }} at character {} was not opened; write }}}} for a brace",
+                    at + 1);
       plain += c;
     }
   }
@@ -59,8 +63,12 @@ void PromptTemplate::apply(Record record, RecordSink& sink) {
     if (is_missing && config_.missing == "drop") return sink.drop(record, "missing_field");
     if (is_missing && config_.missing == "error") {
       std::string names;
-      for (const auto& member : record.fields.as_table()) names += (names.empty() ? "" : ", ") + member.first;
-      throw DataError(fmt::format("{}: prompt_template: the field `{}` is missing; there are: {}", record.id, piece.text, names),
+      for (const auto& member : record.fields.as_table())
+        names += (names.empty() ? "" : ", ") + member.first;
+      throw DataError(fmt::format("{}: prompt_template: the field `{}` is missing; there are: {}",
+                                  record.id,
+                                  piece.text,
+                                  names),
                       "correct the template, or set missing = \"empty\" or \"drop\"");
     }
     if (!is_missing) out += text_of(*field, config_.join);
@@ -70,13 +78,24 @@ void PromptTemplate::apply(Record record, RecordSink& sink) {
 }
 
 void PromptTemplate::Config::describe(Schema<Config>& schema) {
-  schema.field("template", &Config::text, "text with {field} for the value of a field; {{ and }} are braces").required();
+  schema
+      .field("template",
+             &Config::text,
+             "text with {field} for the value of a field; {{ and }} are braces")
+      .required();
   schema.field("output", &Config::output, "field that receives the text");
-  schema.field("missing", &Config::missing, "when a record lacks a field: stop, write nothing in its place, or drop the record").one_of({"error", "empty", "drop"});
+  schema
+      .field("missing",
+             &Config::missing,
+             "when a record lacks a field: stop, write nothing in its place, or drop the record")
+      .one_of({"error", "empty", "drop"});
   schema.field("join", &Config::join, "text between the items of an array");
 }
 
 }  // namespace mortise::transform::prompt_template
 
-MORTISE_PLUGIN("org.mortise.transform.prompt_template", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::transform::prompt_template::PromptTemplate>("prompt_template", "a text made of other fields"));
+MORTISE_PLUGIN("org.mortise.transform.prompt_template",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::transform::prompt_template::PromptTemplate>(
+                   "prompt_template", "a text made of other fields"));

@@ -10,7 +10,9 @@ namespace {
 struct Sink final : RecordSink {
   std::vector<Record> kept;
   std::vector<std::string> dropped;
+
   void keep(Record record) override { kept.push_back(std::move(record)); }
+
   void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
 };
 
@@ -28,16 +30,20 @@ std::string apply(PromptTemplate::Config config) {
   Sink sink;
   const std::string output = config.output;
   PromptTemplate(std::move(config)).apply(sample(), sink);
-  return sink.kept.empty() ? "dropped: " + sink.dropped.at(0) : sink.kept.at(0).fields.at(output).as_string();
+  return sink.kept.empty() ? "dropped: " + sink.dropped.at(0)
+                           : sink.kept.at(0).fields.at(output).as_string();
 }
 
-void refuse(const char* text, const char* part) { CHECK_THROWS_WITH_AS(PromptTemplate({.text = text}), doctest::Contains(part), Error); }
+void refuse(const char* text, const char* part) {
+  CHECK_THROWS_WITH_AS(PromptTemplate({.text = text}), doctest::Contains(part), Error);
+}
 
 }  // namespace
 
 TEST_SUITE("transform.prompt_template") {
   TEST_CASE("fields of every kind are written, arrays joined, braces escaped") {
-    CHECK(apply({.text = "{lemma}: {lemmas} x{n}\r\n"}) == "\xE7\x8C\xAB\xF0\x9F\x90\xB1: cat, 2, true, 0.5 x7\r\n");
+    CHECK(apply({.text = "{lemma}: {lemmas} x{n}\r\n"}) ==
+          "\xE7\x8C\xAB\xF0\x9F\x90\xB1: cat, 2, true, 0.5 x7\r\n");
     CHECK(apply({.text = "{lemmas}", .join = "|"}) == "cat|2|true|0.5");
     CHECK(apply({.text = "{{n}} {{{n}}}"}) == "{n} {7}");
     CHECK(apply({.text = "{n}{n}", .output = "n"}) == "77");
@@ -45,7 +51,11 @@ TEST_SUITE("transform.prompt_template") {
   }
 
   TEST_CASE("a missing field stops, is left out or drops the record") {
-    CHECK_THROWS_WITH_AS(apply({.text = "{lema}"}), doctest::Contains("r:1: prompt_template: the field `lema` is missing; there are: lemma, lemmas, n, null"), DataError);
+    CHECK_THROWS_WITH_AS(
+        apply({.text = "{lema}"}),
+        doctest::Contains(
+            "r:1: prompt_template: the field `lema` is missing; there are: lemma, lemmas, n, null"),
+        DataError);
     CHECK_THROWS_AS(apply({.text = "{null}"}), DataError);
     CHECK(apply({.text = "<{lema}>", .missing = "empty"}) == "<>");
     CHECK(apply({.text = "{null}", .missing = "drop"}) == "dropped: missing_field");

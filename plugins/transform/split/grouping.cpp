@@ -1,4 +1,5 @@
-// Union-find with path halving; the smaller value becomes the root, so that a root's value is its component's key.
+// Union-find with path halving; the smaller value becomes the root, so that a root's value is its
+// component's key.
 #include "grouping.hpp"
 
 #include <algorithm>
@@ -27,25 +28,32 @@ void Grouping::add(const std::vector<uint64_t>& values) {
   for (size_t i = 1; i < values.size(); ++i) {
     links_.emplace_back(values.front(), values[i]);
     const size_t a = root_of(first), b = root_of(node_of(values[i]));
-    if (values_[a] < values_[b]) parents_[b] = a;
-    else parents_[a] = b;
+    if (values_[a] < values_[b])
+      parents_[b] = a;
+    else
+      parents_[a] = b;
   }
 }
 
 std::vector<ValueGroup> Grouping::components() {
   std::unordered_map<uint64_t, int64_t> counts;
-  for (size_t node = 0; node < values_.size(); ++node) counts[values_[root_of(node)]] += records_[node];
+  for (size_t node = 0; node < values_.size(); ++node)
+    counts[values_[root_of(node)]] += records_[node];
   std::vector<ValueGroup> out;
   for (const auto& [key, count] : counts) out.push_back({key, count});
-  std::sort(out.begin(), out.end(), [](const ValueGroup& a, const ValueGroup& b) { return a.key < b.key; });
+  std::sort(out.begin(), out.end(), [](const ValueGroup& a, const ValueGroup& b) {
+    return a.key < b.key;
+  });
   return out;
 }
 
 std::unordered_map<uint64_t, size_t> Grouping::places() {
   std::unordered_map<uint64_t, size_t> place_of_key;
-  for (const ValueGroup& component : components()) place_of_key.emplace(component.key, place_of_key.size());
+  for (const ValueGroup& component : components())
+    place_of_key.emplace(component.key, place_of_key.size());
   std::unordered_map<uint64_t, size_t> out;
-  for (size_t node = 0; node < values_.size(); ++node) out.emplace(values_[node], place_of_key.at(values_[root_of(node)]));
+  for (size_t node = 0; node < values_.size(); ++node)
+    out.emplace(values_[node], place_of_key.at(values_[root_of(node)]));
   return out;
 }
 

@@ -7,9 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "grouping.hpp"
 #include "mortise/schema.hpp"
 #include "mortise/transform.hpp"
+
+#include "grouping.hpp"
 
 namespace mortise::transform::split {
 
@@ -20,6 +21,7 @@ class Split final : public Transform {
  public:
   struct Config {
     std::vector<std::string> by = {};
+    bool ignore_case = true;
     double dev = 0.05;
     double test = 0.05;
     int64_t seed = 1;
@@ -28,7 +30,11 @@ class Split final : public Transform {
   };
 
   explicit Split(Config config);
-  TransformTraits traits() const override { return {.per_row = true, .needs_fit = !config_.by.empty(), .global = false}; }
+
+  TransformTraits traits() const override {
+    return {.per_row = true, .needs_fit = !config_.by.empty(), .global = false};
+  }
+
   void fit(const Record& record) override;
   /// Throws: DataError when values leak between parts, or a share cannot be met.
   void finish_fit() override;
@@ -43,8 +49,8 @@ class Split final : public Transform {
   void audit() const;
 
   Config config_;
-  Grouping grouping_;                          // filled by fit, emptied by finish_fit
-  std::unordered_map<uint64_t, Part> parts_;   // of every value; filled by finish_fit
+  Grouping grouping_;                         // filled by fit, emptied by finish_fit
+  std::unordered_map<uint64_t, Part> parts_;  // of every value; filled by finish_fit
 };
 
 }  // namespace mortise::transform::split

@@ -1,5 +1,6 @@
 // The component: recognises a folder by its file names and hands out reader and writer.
-// Source: transformers, modeling_utils.py (save_pretrained, SAFE_WEIGHTS_INDEX_NAME) and huggingface_hub's sharding.
+// Source: transformers, modeling_utils.py (save_pretrained, SAFE_WEIGHTS_INDEX_NAME) and
+// huggingface_hub's sharding.
 #include "hf_safetensors.hpp"
 
 #include <algorithm>
@@ -13,9 +14,10 @@ namespace fs = std::filesystem;
 
 bool is_shard_name(std::string_view name) {
   constexpr std::string_view kPattern = "model-#####-of-#####.safetensors";  // # stands for a digit
-  return std::equal(name.begin(), name.end(), kPattern.begin(), kPattern.end(), [](char c, char want) {
-    return want == '#' ? c >= '0' && c <= '9' : c == want;
-  });
+  return std::equal(
+      name.begin(), name.end(), kPattern.begin(), kPattern.end(), [](char c, char want) {
+        return want == '#' ? c >= '0' && c <= '9' : c == want;
+      });
 }
 
 bool HfSafetensors::recognises(const std::string& directory) const {
@@ -41,6 +43,10 @@ void HfSafetensors::Config::describe(Schema<Config>& schema) {
 
 }  // namespace mortise::weight_format::hf_safetensors
 
-MORTISE_PLUGIN("org.mortise.weight_format.hf_safetensors", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::weight_format::hf_safetensors::HfSafetensors>(
-                   "hf_safetensors", "model.safetensors, or shards with an index, as Hugging Face folders hold them"));
+MORTISE_PLUGIN(
+    "org.mortise.weight_format.hf_safetensors",
+    MORTISE_VERSION,
+    "Apache-2.0",
+    mortise::component<mortise::weight_format::hf_safetensors::HfSafetensors>(
+        "hf_safetensors",
+        "model.safetensors, or shards with an index, as Hugging Face folders hold them"));

@@ -17,6 +17,7 @@ class HfSafetensors final : public WeightFormat {
   };
 
   explicit HfSafetensors(Config config) : config_(config) {}
+
   bool recognises(const std::string& directory) const override;
   std::unique_ptr<WeightReader> open(const std::string& directory) const override;
   std::unique_ptr<WeightWriter> create(const std::string& directory,

@@ -1,13 +1,13 @@
 #include "hf_safetensors.hpp"
 
-#include <doctest/doctest.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <set>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -33,24 +33,28 @@ struct Folder {
 
   std::set<std::string> names() const {
     std::set<std::string> out;
-    for (const auto& entry : fs::directory_iterator(path)) out.insert(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(path))
+      out.insert(entry.path().filename().string());
     return out;
   }
 };
 
-const std::vector<StoredTensor> kTensors = {
-    {"b.weight", Dtype::F32, {4}, 16}, {"a.weight", Dtype::U8, {3}, 3}, {"c.weight", Dtype::F32, {2, 2}, 16}};
+const std::vector<StoredTensor> kTensors = {{"b.weight", Dtype::F32, {4}, 16},
+                                            {"a.weight", Dtype::U8, {3}, 3},
+                                            {"c.weight", Dtype::F32, {2, 2}, 16}};
 
 // Every byte of tensor i is `first` + i.
 void write_all(WeightWriter& writer, char first) {
   for (size_t i = 0; i < kTensors.size(); ++i) {
-    const std::string bytes(static_cast<size_t>(kTensors[i].bytes), static_cast<char>(first + static_cast<char>(i)));
+    const std::string bytes(static_cast<size_t>(kTensors[i].bytes),
+                            static_cast<char>(first + static_cast<char>(i)));
     writer.write(std::as_bytes(std::span(bytes.data(), bytes.size())));
   }
 }
 
 void save(const Folder& folder, int64_t max_shard_bytes, char first) {
-  const auto writer = HfSafetensors({.max_shard_bytes = max_shard_bytes}).create(folder.path.string(), kTensors);
+  const auto writer =
+      HfSafetensors({.max_shard_bytes = max_shard_bytes}).create(folder.path.string(), kTensors);
   write_all(*writer, first);
   writer->commit();
 }
@@ -61,19 +65,23 @@ std::string load(const Folder& folder) {
   std::string out(kTensors.size(), '?');
   for (size_t i = 0; i < reader->tensors().size(); ++i)
     for (size_t k = 0; k < kTensors.size(); ++k)
-      if (reader->tensors()[i].name == kTensors[k].name) out[k] = static_cast<char>(reader->data(i)[0]);
+      if (reader->tensors()[i].name == kTensors[k].name)
+        out[k] = static_cast<char>(reader->data(i)[0]);
   return out;
 }
 
 void refuse(const Folder& folder, const char* part) {
-  CHECK_THROWS_WITH_AS(HfSafetensors({}).open(folder.path.string()), doctest::Contains(part), DataError);
+  CHECK_THROWS_WITH_AS(
+      HfSafetensors({}).open(folder.path.string()), doctest::Contains(part), DataError);
 }
 
 void edit_index(const Folder& folder, const char* tensor, Value file) {
   const std::string path = folder.file("model.safetensors.index.json");
   Value index = parse_json(read_file(path));
-  if (file.is_null()) index["weight_map"].erase(tensor);
-  else index["weight_map"][tensor] = std::move(file);
+  if (file.is_null())
+    index["weight_map"].erase(tensor);
+  else
+    index["weight_map"][tensor] = std::move(file);
   write_file(path, to_json(index));
 }
 
@@ -104,7 +112,8 @@ TEST_SUITE("weight_format.hf_safetensors") {
     CHECK(folder.names() == std::set<std::string>{"model.safetensors"});
     CHECK(load(folder) == "xyz");
     save(folder, 19, 'A');
-    CHECK(folder.names() == std::set<std::string>{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+    CHECK(folder.names() == std::set<std::string>{"model-00001-of-00002.safetensors",
+                                                  "model-00002-of-00002.safetensors",
                                                   "model.safetensors.index.json"});
     CHECK(load(folder) == "ABC");
     const Value index = parse_json(read_file(folder.file("model.safetensors.index.json")));
@@ -112,7 +121,8 @@ TEST_SUITE("weight_format.hf_safetensors") {
     CHECK(index.at("weight_map").at("c.weight") == Value("model-00002-of-00002.safetensors"));
   }
 
-  TEST_CASE("a tensor larger than a shard gets one of its own, and stale shards of an older save go") {
+  TEST_CASE(
+      "a tensor larger than a shard gets one of its own, and stale shards of an older save go") {
     const Folder folder;
     save(folder, 1, 'a');
     CHECK(folder.names().size() == 4);
@@ -142,7 +152,8 @@ TEST_SUITE("weight_format.hf_safetensors") {
     save(folder, 19, 'a');
     const auto before = folder.names();
     {
-      const auto writer = HfSafetensors({.max_shard_bytes = 19}).create(folder.path.string(), kTensors);
+      const auto writer =
+          HfSafetensors({.max_shard_bytes = 19}).create(folder.path.string(), kTensors);
       write_all(*writer, 'x');
       CHECK(load(folder) == "abc");
     }
@@ -171,11 +182,14 @@ TEST_SUITE("weight_format.hf_safetensors") {
     {
       const auto writer = format.create(folder.path.string(), kTensors);
       CHECK_THROWS_WITH_AS(writer->commit(), doctest::Contains("were not written"), Error);
-      CHECK_THROWS_WITH_AS(writer->write({}), doctest::Contains("\"b.weight\": expected 16 bytes, got 0"), Error);
+      CHECK_THROWS_WITH_AS(
+          writer->write({}), doctest::Contains("\"b.weight\": expected 16 bytes, got 0"), Error);
       write_all(*writer, 'a');
       CHECK_THROWS_WITH_AS(writer->write({}), doctest::Contains("more tensors are written"), Error);
     }
-    CHECK_THROWS_WITH_AS(format.create(folder.path.string(), {kTensors[0], kTensors[0]}), doctest::Contains("stands twice"), Error);
+    CHECK_THROWS_WITH_AS(format.create(folder.path.string(), {kTensors[0], kTensors[0]}),
+                         doctest::Contains("stands twice"),
+                         Error);
   }
 
   TEST_CASE("index and shards must agree") {
@@ -195,14 +209,16 @@ TEST_SUITE("weight_format.hf_safetensors") {
     }
     SUBCASE("a shard is missing") {
       fs::remove(folder.file("model-00002-of-00002.safetensors"));
-      refuse(folder, "shard model-00002-of-00002.safetensors is missing; the index puts 1 tensors into it");
+      refuse(folder,
+             "shard model-00002-of-00002.safetensors is missing; the index puts 1 tensors into it");
     }
     SUBCASE("a shard is cut short") {
       fs::resize_file(folder.file("model-00002-of-00002.safetensors"), 100);
       refuse(folder, "model-00002-of-00002.safetensors");
     }
     SUBCASE("names that leave the folder") {
-      for (const char* name : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ""}) {
+      for (const char* name :
+           {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", ""}) {
         edit_index(folder, "a.weight", name);
         refuse(folder, "is refused");
       }
@@ -225,6 +241,8 @@ TEST_SUITE("weight_format.hf_safetensors") {
     const Folder folder;
     CHECK_FALSE(HfSafetensors({}).recognises(folder.path.string()));
     refuse(folder, "neither model.safetensors nor");
-    CHECK_THROWS_WITH_AS(HfSafetensors({}).open("/nowhere"), doctest::Contains("/nowhere is not a folder"), DataError);
+    CHECK_THROWS_WITH_AS(HfSafetensors({}).open("/nowhere"),
+                         doctest::Contains("/nowhere is not a folder"),
+                         DataError);
   }
 }

@@ -4,10 +4,11 @@
 #include <map>
 #include <unordered_map>
 
-#include "hf_safetensors.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "hf_safetensors.hpp"
 
 namespace mortise::weight_format::hf_safetensors {
 
@@ -52,53 +53,81 @@ void check_file_name(const std::string& index, const std::string& tensor, const 
   const bool leaves = name.find('/') != std::string::npos || name.find('\\') != std::string::npos ||
                       name.find("..") != std::string::npos || name.find('\0') != std::string::npos;
   if (leaves || name.empty())
-    throw DataError(fmt::format("{}: tensor \"{}\": the file name \"{}\" is refused: shards stand beside the index, "
-                                "so / and .. are not allowed", index, tensor, name),
-                    "use a folder from a source that you trust");
+    throw DataError(
+        fmt::format(
+            "{}: tensor \"{}\": the file name \"{}\" is refused: shards stand beside the index, "
+            "so / and .. are not allowed",
+            index,
+            tensor,
+            name),
+        "use a folder from a source that you trust");
 }
 
 WeightMap read_index(const std::string& path) {
   const Value root = parse_json(read_file(path), path);
   const Value* map = root.find("weight_map");
   if (map == nullptr || !map->is_table() || map->as_table().empty())
-    throw DataError(fmt::format("{}: \"weight_map\" must be an object that names at least one tensor", path), kFetchHint);
+    throw DataError(
+        fmt::format("{}: \"weight_map\" must be an object that names at least one tensor", path),
+        kFetchHint);
   WeightMap out;
   for (const auto& [tensor, file] : map->as_table()) {
     if (!file.is_string())
-      throw DataError(fmt::format("{}: tensor \"{}\": expected a file name, got {}", path, tensor, kind_name(file.kind())), kFetchHint);
+      throw DataError(fmt::format("{}: tensor \"{}\": expected a file name, got {}",
+                                  path,
+                                  tensor,
+                                  kind_name(file.kind())),
+                      kFetchHint);
     check_file_name(path, tensor, file.as_string());
     out.emplace(tensor, file.as_string());
   }
   return out;
 }
 
-void check_shard(const safetensors::File& file, const std::string& shard, const std::string& path,
-                 const std::string& index, const WeightMap& map) {
+void check_shard(const safetensors::File& file,
+                 const std::string& shard,
+                 const std::string& path,
+                 const std::string& index,
+                 const WeightMap& map) {
   for (const auto& entry : file.header().entries) {
     const auto it = map.find(entry.name);
     if (it == map.end())
-      throw DataError(fmt::format("{}: tensor \"{}\" is not in the index {}", path, entry.name, index), kFetchHint);
+      throw DataError(
+          fmt::format("{}: tensor \"{}\" is not in the index {}", path, entry.name, index),
+          kFetchHint);
     if (it->second != shard)
-      throw DataError(fmt::format("{}: tensor \"{}\" is here, but {} puts it into {}", path, entry.name, index, it->second), kFetchHint);
+      throw DataError(fmt::format("{}: tensor \"{}\" is here, but {} puts it into {}",
+                                  path,
+                                  entry.name,
+                                  index,
+                                  it->second),
+                      kFetchHint);
   }
 }
 
 std::unique_ptr<WeightReader> open_shards(const fs::path& folder) {
   const std::string index = (folder / kIndexFile).string();
   const WeightMap map = read_index(index);
-  std::map<std::string, size_t> expected;  // shard → tensors the index puts there; sorted: the order of reading
+  std::map<std::string, size_t>
+      expected;  // shard → tensors the index puts there; sorted: the order of reading
   for (const auto& [tensor, shard] : map) ++expected[shard];
   auto reader = std::make_unique<Reader>();
   for (const auto& [shard, count] : expected) {
     const std::string path = (folder / shard).string();
     if (!fs::exists(path))
-      throw DataError(fmt::format("{}: shard {} is missing; the index puts {} tensors into it", index, shard, count), kFetchHint);
+      throw DataError(
+          fmt::format(
+              "{}: shard {} is missing; the index puts {} tensors into it", index, shard, count),
+          kFetchHint);
     auto file = safetensors::File::open(path);
     check_shard(file, shard, path, index, map);
-    if (file.header().entries.size() != count) {  // all that are there belong there, so some are missing
+    if (file.header().entries.size() !=
+        count) {  // all that are there belong there, so some are missing
       for (const auto& [tensor, where] : map)
         if (where == shard && file.header().find(tensor) == nullptr)
-          throw DataError(fmt::format("{}: tensor \"{}\" is missing; {} puts it here", path, tensor, index), kFetchHint);
+          throw DataError(
+              fmt::format("{}: tensor \"{}\" is missing; {} puts it here", path, tensor, index),
+              kFetchHint);
     }
     reader->add(std::move(file));
   }
@@ -109,19 +138,26 @@ std::unique_ptr<WeightReader> open_shards(const fs::path& folder) {
 
 std::unique_ptr<WeightReader> open_folder(const std::string& directory) {
   const fs::path folder(directory);
-  const bool has_single = fs::is_regular_file(folder / kSingleFile), has_index = fs::is_regular_file(folder / kIndexFile);
+  const bool has_single = fs::is_regular_file(folder / kSingleFile),
+             has_index = fs::is_regular_file(folder / kIndexFile);
   if (has_single && has_index)
-    log::warn("a single file and an index stand side by side; the single file is read folder={}", directory);
+    log::warn("a single file and an index stand side by side; the single file is read folder={}",
+              directory);
   if (has_single) {
     auto reader = std::make_unique<Reader>();
     reader->add(safetensors::File::open((folder / kSingleFile).string()));
     return reader;
   }
   if (has_index) return open_shards(folder);
-  if (!fs::is_directory(folder)) throw DataError(fmt::format("{} is not a folder", directory), "check the path");
+  if (!fs::is_directory(folder))
+    throw DataError(fmt::format("{} is not a folder", directory), "check the path");
   for (const auto& entry : fs::directory_iterator(folder))
     if (is_shard_name(entry.path().filename().string()))
-      throw DataError(fmt::format("{}: there are shards but no {}: a save or a download was interrupted", directory, kIndexFile), kFetchHint);
+      throw DataError(
+          fmt::format("{}: there are shards but no {}: a save or a download was interrupted",
+                      directory,
+                      kIndexFile),
+          kFetchHint);
   throw DataError(fmt::format("{}: neither {} nor {} is there", directory, kSingleFile, kIndexFile),
                   "name the folder that holds the weights");
 }

@@ -1,15 +1,18 @@
-// Writes a folder so that at every moment it holds the old weights, the new ones, or is refused as incomplete.
+// Writes a folder so that at every moment it holds the old weights, the new ones, or is refused as
+// incomplete.
 //
-// Order: every shard written and synced as NAME.new → the index written to its temporary file → (only when an old index
-// uses the same shard names: that index removed) → shards renamed → index renamed → what the old save left is removed.
+// Order: every shard written and synced as NAME.new → the index written to its temporary file →
+// (only when an old index uses the same shard names: that index removed) → shards renamed → index
+// renamed → what the old save left is removed.
 #include <algorithm>
 #include <filesystem>
 #include <set>
 #include <unordered_set>
 
-#include "hf_safetensors.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "hf_safetensors.hpp"
 
 namespace mortise::weight_format::hf_safetensors {
 
@@ -35,7 +38,9 @@ std::vector<Shard> plan_shards(const std::vector<StoredTensor>& tensors, int64_t
     size += tensor.bytes;
   }
   for (size_t i = 0; i < shards.size(); ++i)
-    shards[i].name = shards.size() == 1 ? kSingleFile : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    shards[i].name = shards.size() == 1
+                         ? kSingleFile
+                         : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
   return shards;
 }
 
@@ -53,7 +58,8 @@ std::string index_json(const std::vector<Shard>& shards, int64_t total_bytes) {
 void rename_file(const std::string& from, const std::string& to) {
   std::error_code reason;
   fs::rename(from, to, reason);
-  if (reason) throw Error(Code::Io, fmt::format("cannot rename {} to {}: {}", from, to, reason.message()));
+  if (reason)
+    throw Error(Code::Io, fmt::format("cannot rename {} to {}: {}", from, to, reason.message()));
 }
 
 class Writer final : public WeightWriter {
@@ -62,12 +68,17 @@ class Writer final : public WeightWriter {
       : folder_(std::move(directory)), shards_(plan_shards(tensors, max_shard_bytes)) {
     std::unordered_set<std::string> names;
     for (const StoredTensor& tensor : tensors) {
-      MORTISE_CHECK(names.insert(tensor.name).second, "{}: tensor \"{}\" stands twice", folder_.string(), tensor.name);
+      MORTISE_CHECK(names.insert(tensor.name).second,
+                    "{}: tensor \"{}\" stands twice",
+                    folder_.string(),
+                    tensor.name);
       total_bytes_ += tensor.bytes;
     }
     std::error_code reason;
     fs::create_directories(folder_, reason);
-    if (reason) throw Error(Code::Io, fmt::format("cannot create {}: {}", folder_.string(), reason.message()));
+    if (reason)
+      throw Error(Code::Io,
+                  fmt::format("cannot create {}: {}", folder_.string(), reason.message()));
     open_shard();
   }
 
@@ -79,7 +90,8 @@ class Writer final : public WeightWriter {
 
   void write(std::span<const std::byte> bytes) override {
     MORTISE_CHECK(shard_ < shards_.size() && next_ < shards_[shard_].entries.size(),
-                  "{}: more tensors are written than were planned", folder_.string());
+                  "{}: more tensors are written than were planned",
+                  folder_.string());
     file_->write(shards_[shard_].entries[next_].name, bytes);
     if (++next_ < shards_[shard_].entries.size()) return;
     close_shard();
@@ -87,13 +99,16 @@ class Writer final : public WeightWriter {
   }
 
   void commit() override {
-    if (shard_ == 0 && shards_.size() == 1 && shards_[0].entries.empty()) close_shard();  // a model without tensors
-    MORTISE_CHECK(shard_ == shards_.size(), "{}: some planned tensors were not written", folder_.string());
+    if (shard_ == 0 && shards_.size() == 1 && shards_[0].entries.empty())
+      close_shard();  // a model without tensors
+    MORTISE_CHECK(
+        shard_ == shards_.size(), "{}: some planned tensors were not written", folder_.string());
     const bool sharded = shards_.size() > 1;
     if (sharded) {
       AtomicFile index(path(kIndexFile));
       index.write(index_json(shards_, total_bytes_));
-      if (fs::exists(path(shards_[0].name))) fs::remove(path(kIndexFile));  // never an old index over new shards
+      if (fs::exists(path(shards_[0].name)))
+        fs::remove(path(kIndexFile));  // never an old index over new shards
       for (const Shard& shard : shards_) rename_file(staged(shard.name), path(shard.name));
       index.commit();
     } else {
@@ -104,10 +119,12 @@ class Writer final : public WeightWriter {
 
  private:
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
   std::string staged(const std::string& name) const { return path(name) + ".new"; }
 
   void open_shard() {
-    file_ = std::make_unique<safetensors::Writer>(staged(shards_[shard_].name), shards_[shard_].entries);
+    file_ = std::make_unique<safetensors::Writer>(staged(shards_[shard_].name),
+                                                  shards_[shard_].entries);
     next_ = 0;
   }
 
@@ -139,7 +156,8 @@ class Writer final : public WeightWriter {
 
 }  // namespace
 
-std::unique_ptr<WeightWriter> create_folder(const std::string& directory, std::vector<StoredTensor> tensors,
+std::unique_ptr<WeightWriter> create_folder(const std::string& directory,
+                                            std::vector<StoredTensor> tensors,
                                             int64_t max_shard_bytes) {
   return std::make_unique<Writer>(directory, tensors, max_shard_bytes);
 }

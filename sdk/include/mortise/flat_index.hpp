@@ -1,7 +1,7 @@
 // Numbers distinct keys 0, 1, 2, … in the order in which they are first seen.
 //
-// An open-addressing table with linear probing whose capacity is fixed at construction: metrics know how many n-grams a
-// segment has before they count them, so nothing is ever rehashed and one segment costs two allocations.
+// An open-addressing table with linear probing whose capacity is fixed at construction: metrics
+// know how many n-grams a segment has before they count them, so nothing is ever rehashed.
 #pragma once
 
 #include <bit>
@@ -15,7 +15,8 @@
 
 namespace mortise {
 
-/// Key: a cheap value with ==, for example std::string_view or uint64_t.   Thread: [one thread at a time].
+/// Key: a cheap value with ==, for example std::string_view or uint64_t.   Thread: [one thread at a
+/// time].
 template <class Key>
 class FlatIndex {
  public:
@@ -28,7 +29,8 @@ class FlatIndex {
     for (size_t at = hash(key) & mask;; at = (at + 1) & mask) {
       Slot& slot = slots_[at];
       if (slot.number < 0) {
-        MORTISE_ASSERT(2 * static_cast<size_t>(size_) < slots_.size(), "more keys than announced: {}", size_);
+        MORTISE_ASSERT(
+            2 * static_cast<size_t>(size_) < slots_.size(), "more keys than announced: {}", size_);
         slot = {key, size_++};
         return slot.number;
       }

@@ -1,0 +1,185 @@
+// One job: directory, texts, and the call of the engine; scoring a file of predictions needs no engine.
+#include "core/cli/run_job.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "core/cli/engine_loader.hpp"
+#include "core/recipe/model_folder.hpp"
+#include "core/run/scoring.hpp"
+#include "mortise/error.hpp"
+#include "mortise/file.hpp"
+#include "mortise/json.hpp"
+
+namespace mortise::core {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::atomic<int> caught_signal{0};
+
+extern "C" void note_signal(int number) { caught_signal.store(number); }
+
+/// True when a model is needed: some [eval.*] reads data instead of a file of predictions.
+bool needs_model(const Value& tree) {
+  const Value* evals = tree.find("eval");
+  if (evals == nullptr) return true;
+  for (const auto& [name, table] : evals->as_table())
+    if (table.get("type", "") != "none" && !is_prediction_file(table.get("data", "dev"))) return true;
+  return false;
+}
+
+// task = "evaluate" over files: metrics only.
+int score_files(const Value& tree, const RunDirectory& directory, const JobContext& context) {
+  RunStatus status;
+  status.task = "evaluate";
+  status.name = tree.at("recipe").get("name", "run");
+  for (const EvalSlot& eval : make_evals(tree, context.host)) {
+    int64_t samples = 0;
+    const ScoreReport report = score_file(eval, &samples);
+    Value value = to_value(report);
+    value["samples"] = samples;
+    write_file(fmt::format("{}/{}.json", directory.folder("eval"), eval.name), to_json(value, 1) + "\n");
+    add_scores(status.scores, report);
+    print(context.json ? to_json(value) + "\n" : fmt::format("{}\n  {}\n", score_line(report), report.signature));
+  }
+  status.status = "done";
+  directory.write_status(status);
+  return 0;
+}
+
+// What the folder of model.from says, below the keys that the recipe sets itself.
+Value with_model_folder(Value tree, const JobContext& context) {
+  Value* model = tree.find("model");
+  const std::string from = model == nullptr ? "" : model->get("from", "");
+  if (from.empty() || model->find("layer") != nullptr) return tree;
+  const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
+  for (const auto& [key, value] : folder.spec.as_table())
+    if (model->find(key) == nullptr || (key != "init" && model->at(key) == Value(0))) (*model)[key] = value;
+  return tree;
+}
+
+// `out` is what a later stage reads: ${stage.NAME.out}.
+void link_out(const RunDirectory& directory) {
+  std::error_code reason;
+  for (const auto& entry : fs::directory_iterator(directory.file("export"), reason)) {
+    fs::create_directory_symlink(fs::path("export") / entry.path().filename(), directory.file("out"), reason);
+    return;
+  }
+}
+
+Scores scores_of(const RunDirectory& directory) {
+  Scores scores;
+  if (!fs::exists(directory.file("status.json"))) return scores;
+  const RunStatus status = directory.status();
+  for (const auto& [name, value] : status.scores.as_table()) scores[name] = value.as_float();
+  return scores;
+}
+
+int call_task(const Value& tree, const RunDirectory& directory, const JobContext& context, const Value& notes, bool resume) {
+  const std::string task = tree.at("recipe").get("task", "train");
+  if (task == "evaluate" && !needs_model(tree)) return score_files(tree, directory, context);
+  const Value recipe = with_model_folder(tree, context);
+  Value options = Value::table();
+  options["run_dir"] = directory.path();
+  options["json"] = context.json;
+  options["quiet"] = context.quiet;
+  options["resume"] = resume;
+  options["locked"] = context.locked;
+  options["notes"] = notes;
+  EngineCall call;
+  call.verb = task;
+  call.options = &options;
+  call.recipe = &recipe;
+  call.host = &context.host;
+  call.catalog = &context.catalog;
+  call.stop_signal = &caught_signal;
+  call.threads = tree.at("run").get("threads", int64_t{0});
+  return call_engine(call);
+}
+
+void overridden(const Node& node, const std::string& path, Value& lines) {
+  for (const Node& child : node.children) {
+    const std::string below = join_path(path, child.key);
+    if (child.is_table()) overridden(child, below, lines);
+    else if (child.origin.kind == Origin::Kind::Override) lines.as_array().emplace_back(fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
+  }
+}
+
+}  // namespace
+
+const std::atomic<int>& stop_signal() { return caught_signal; }
+
+void install_signals() {
+  struct sigaction action {};
+  action.sa_handler = note_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second signal ends the process at once
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+Resolved resolve_job(const std::string& path, const JobContext& context, ResolveOptions options) {
+  Outcome first = check_recipe(path, context.catalog, options);
+  const Value* model = first.resolved.tree.is_table() ? first.resolved.tree.find("model") : nullptr;
+  const std::string from = model == nullptr || !model->is_table() ? "" : model->get("from", "");
+  if (from.empty() || !fs::exists(from + "/config.json")) {
+    if (!first.ok()) throw RecipeErrors(std::move(first.diagnostics));
+    return std::move(first.resolved);
+  }
+  const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
+  options.model_spec = &folder.spec;
+  options.model_folder = from;
+  return resolve(path, context.catalog, options);
+}
+
+Value plan_notes(const Resolved& resolved) {
+  Value notes = Value::table();
+  std::string plugins;
+  for (const UsedComponent& used : resolved.components) {
+    if (used.entry == nullptr) continue;
+    const std::string name = fmt::format("{} {} {}", used.kind, used.type, used.entry->plugin->version);
+    if (plugins.find(name) == std::string::npos) plugins += (plugins.empty() ? "" : " · ") + name;
+  }
+  notes["plugins"] = plugins;
+  notes["dropped"] = Value::array();
+  for (const Dropped& dropped : resolved.dropped)
+    notes["dropped"].as_array().emplace_back(
+        fmt::format("{} = {} of type {} ({}), because the type is now {} ({})", dropped.path, dropped.value, dropped.old_type, dropped.origin.place(), dropped.new_type, dropped.because.place()));
+  notes["changed"] = Value::array();
+  overridden(resolved.nodes, "", notes["changed"]);
+  return notes;
+}
+
+JobResult run_job(const Resolved& resolved, const RunDirectory& directory, const JobContext& context, bool resume) {
+  RunTexts texts;
+  if (!resolved.files.empty()) texts.recipe = resolved.files.front()->text;
+  for (size_t i = 1; i < resolved.files.size(); ++i) texts.includes.emplace_back(resolved.files[i]->name, resolved.files[i]->text);
+  texts.resolved = to_toml(resolved);
+  texts.resolved_tree = resolved.tree;
+  if (resume) {  // recipe.toml and includes/ stay as they were when the run began
+    write_file(directory.file("resolved.toml"), texts.resolved);
+    write_file(directory.file("resolved.json"), to_json(texts.resolved_tree, 1) + "\n");
+  } else {
+    directory.write_texts(texts);
+  }
+  JobResult result;
+  result.directory = directory.path();
+  result.exit_code = call_task(resolved.tree, directory, context, plan_notes(resolved), resume);
+  if (result.exit_code == 0) link_out(directory);
+  result.scores = scores_of(directory);
+  return result;
+}
+
+int check_gates_of(const Resolved& resolved, const Scores& scores, const std::vector<std::pair<std::string, Scores>>& earlier) {
+  const Value* gate = resolved.tree.find("gate");
+  if (gate == nullptr || !gate->is_table()) return 0;
+  const std::vector<GateFailure> failures = check_gate(scores, *gate, earlier);
+  for (const GateFailure& failure : failures) std::fputs(fmt::format("gate: {}\n", failure.message).c_str(), stderr);
+  return failures.empty() ? 0 : static_cast<int>(Code::Gate);
+}
+
+}  // namespace mortise::core

@@ -1,0 +1,30 @@
+// Writing a folder that other tools load, and proving that it reads back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/engine/model/language_model.hpp"
+#include "mortise/tokenizer.hpp"
+
+namespace mortise::core {
+
+struct ExportOptions {
+  at::ScalarType dtype = at::kFloat;
+  int64_t verify = 4;  // rows whose logits are compared after reading the export back; 0: none
+};
+
+struct ExportReport {
+  int64_t parameters = 0;
+  int64_t verified_rows = 0;
+  double largest_difference = 0;  // of logits, relative to the largest; 0 when dtype is the model's own
+};
+
+/// Writes config.json, weights and tokenizer files.  `hf_config` keeps the token ids of a foreign model; null: they come
+/// from the tokenizer, which may be null too.
+/// Throws: Error{Io}; Error when the architecture cannot express the model; Error{Internal} when what was read back differs.
+/// Thread: [main-thread].
+ExportReport export_model(LanguageModel& model, const Value& spec, const Value& hf_config, const Tokenizer* tokenizer, const Architecture& architecture,
+                          const WeightFormat& format, Host& host, const std::string& directory, const ExportOptions& options);
+
+}  // namespace mortise::core

@@ -1,0 +1,93 @@
+// `mortise export`: a run, a checkpoint or a foreign folder → a folder that transformers loads.
+//
+// Options: model, to, dtype (fp32, bf16, fp16), architecture, format, verify, json.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "core/engine/export/export_model.hpp"
+#include "core/engine/model/open_model.hpp"
+#include "core/engine/verbs.hpp"
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+at::ScalarType dtype_of(const std::string& name) {
+  if (name == "fp32") return at::kFloat;
+  if (name == "bf16") return at::kBFloat16;
+  if (name == "fp16") return at::kHalf;
+  throw Error(Code::Usage, fmt::format("dtype must be fp32, bf16 or fp16, got `{}`", name));
+}
+
+template <class Interface>
+std::unique_ptr<Interface> make_named(const std::string& name, Host& host) {
+  Value config = Value::table();
+  config["type"] = name;
+  return make<Interface>(host, config, {});
+}
+
+/// The named architecture, else the first of all that can express the specification.
+std::unique_ptr<Architecture> choose_architecture(const Value& spec, const std::string& name, const EngineCall& call) {
+  if (!name.empty()) return make_named<Architecture>(name, *call.host);
+  std::string said;
+  for (const ComponentEntry* entry : call.catalog->components("architecture")) {
+    auto architecture = make_named<Architecture>(entry->name, *call.host);
+    try {
+      (void)architecture->to_hf(spec);
+      return architecture;
+    } catch (const Error& error) {
+      said += fmt::format("\n    {}: {}", entry->name, error.message());
+    }
+  }
+  throw Error(Code::Usage, fmt::format("no architecture can express this model; tried:{}", said.empty() ? " none" : said),
+              "install a plugin that provides one, or change the model");
+}
+
+std::unique_ptr<WeightFormat> choose_format(const std::string& name, const EngineCall& call) {
+  if (!name.empty()) return make_named<WeightFormat>(name, *call.host);
+  const std::vector<const ComponentEntry*> entries = call.catalog->components("weight_format");
+  if (entries.size() == 1) return make_named<WeightFormat>(entries.front()->name, *call.host);
+  std::string names;
+  for (const ComponentEntry* entry : entries) names += (names.empty() ? "" : ", ") + entry->name;
+  throw Error(Code::Usage, fmt::format("{} weight formats are installed: {}", entries.size(), names.empty() ? "none" : names), "choose one with --format");
+}
+
+void check_target(const std::string& directory) {
+  std::error_code absent;
+  const bool is_empty = !std::filesystem::exists(directory) || std::filesystem::is_empty(directory, absent);
+  if (!is_empty) throw Error(Code::Usage, fmt::format("{} exists and is not empty: an export overwrites nothing", directory), "give --to a new folder");
+}
+
+}  // namespace
+
+int run_export(const EngineCall& call) {
+  const Value& options = *call.options;
+  const std::string to = options.at("to").as_string();
+  check_target(to);
+  ExportOptions how;
+  how.dtype = dtype_of(options.get("dtype", "fp32"));
+  how.verify = options.get("verify", how.verify);
+  const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
+  const auto architecture = choose_architecture(opened.spec, options.get("architecture", ""), call);
+  const auto format = choose_format(options.get("format", ""), call);
+  const ExportReport report = export_model(*opened.model, opened.spec, opened.hf_config, opened.tokenizer.get(), *architecture, *format, *call.host, to, how);
+  if (!options.get("json", false)) {
+    fmt::print("exported {} parameters from {} to {}\n", report.parameters, opened.weights, to);
+    if (report.verified_rows > 0) fmt::print("read back: logits of {} rows differ by at most {:.3g} of the largest\n", report.verified_rows, report.largest_difference);
+    return 0;
+  }
+  Value out = Value::table();
+  out["from"] = opened.weights;
+  out["to"] = to;
+  out["parameters"] = report.parameters;
+  out["verified_rows"] = report.verified_rows;
+  out["largest_difference"] = report.largest_difference;
+  fmt::print("{}\n", to_json(out));
+  return 0;
+}
+
+}  // namespace mortise::core
