@@ -15,6 +15,7 @@
 #include "core/cli/reference_pages.hpp"
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/probe.hpp"
+#include "core/recipe/suggest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 
@@ -142,8 +143,14 @@ std::vector<const ComponentEntry*> named(const Catalog& catalog, const std::stri
     for (const ComponentEntry& entry : plugin.components)
       if (!plugin.refusal.empty() && (entry.name == word || fmt::format("{}/{}", kind_of(entry.interface_id), entry.name) == word)) throw PluginError(plugin.refusal, plugin.refusal_fix);
   std::string known;
-  for (const ComponentEntry* entry : catalog.components()) known += fmt::format("{}{}/{}", known.empty() ? "" : ", ", kind_of(entry->interface_id), entry->name);
-  throw PluginError(fmt::format("no component is called \"{}\"; known: {}", word, known.empty() ? "none" : known), "mortise inspect lists all; --plugin-path DIR adds a folder");
+  std::vector<std::string> words;
+  for (const ComponentEntry* entry : catalog.components()) {
+    const std::string full = fmt::format("{}/{}", kind_of(entry->interface_id), entry->name);
+    known += (known.empty() ? "" : ", ") + full;
+    words.push_back(word.find('/') == std::string::npos ? entry->name : full);
+  }
+  const std::string near = nearest(word, words);
+  throw PluginError(fmt::format("no component is called \"{}\"{}; known: {}", word, near.empty() ? "" : fmt::format("   did you mean `{}`?", near), known.empty() ? "none" : known), "mortise inspect lists all; --plugin-path DIR adds a folder");
 }
 
 int inspect_library(const std::string& file, bool as_json) {

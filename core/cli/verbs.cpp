@@ -131,6 +131,23 @@ const std::vector<Verb>& verbs() {
       {"doctor", "", "say what this installation is, and what is wrong with it", {},
        "  mortise doctor\n",
        run_doctor},
+      {"new-plugin", "KIND NAME", "scaffold a plugin that builds and passes its tests untouched",
+       {{"id", "ORG", "who publishes it, a reverse domain: org.acme"}, {"dir", "DIR", "where to put it; NAME when absent"}},
+       "  mortise new-plugin optimizer lion --id org.acme\n"
+       "  mortise new-plugin metric f1 --id org.acme --dir plugins/f1\n",
+       run_new_plugin},
+      {"conform", "FILE.so", "run the universal checks and the contract suites on a plugin, each safe from crashes",
+       {{"seed", "N", "of everything random; the report names it"},
+        {"only", "TEXT", "only checks whose name holds this text"},
+        {"list", "", "print the names of the checks"},
+        {"junit", "FILE", "write a JUnit report"},
+        {"config", "FILE", "conform.toml: parameters and examples that the kit cannot invent"},
+        {"suite", "FILE.so", "a suite of your own; may be repeated"},
+        {"timeout", "S", "seconds without a sign of life after which a check is killed; 60 when absent"}},
+       "  mortise conform build/lib/mortise/plugins/org.acme.lion/lion.so\n"
+       "  mortise conform lion.so --only \"resumed run\" --seed 7\n"
+       "Exit code: 0 all passed, 6 a check failed.\n",
+       run_conform},
   };
   return all;
 }

@@ -84,7 +84,7 @@ void check_fields(const std::vector<FieldInfo>& fields, const std::string& prefi
   for (const FieldInfo& field : fields) {
     const std::string path = prefix + field.name;
     MORTISE_EXPECT(!field.name.empty() && names.insert(field.name).second, "the parameter \"{}\" is empty or stands twice", path);
-    MORTISE_EXPECT(field.name != "type", "a parameter may not be called type: a recipe names the component with it");
+    MORTISE_EXPECT(!prefix.empty() || field.name != "type", "a parameter may not be called type: a recipe names the component with it");
     MORTISE_EXPECT(!field.doc.empty(), "the parameter {} has no doc", path);
     MORTISE_EXPECT(!field.min || !field.max || *field.min <= *field.max, "the range of {} is empty", path);
     MORTISE_EXPECT(!field.required || field.default_value.is_null(), "{} is required and has a default", path);

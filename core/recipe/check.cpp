@@ -61,7 +61,7 @@ void Checker::flush() {
 
 void Checker::slot_place(const Shape& at, const Node& given, const std::string& path, Node& out) {
   Node value;
-  component(at.slot->interface_id, at.slot, given, path, value);
+  component(at.slot->interface_id, at.slot, at.slot->default_type, given, path, value);
   value.key = given.key;
   value.key_origin = given.key_origin;
   if (!value.is_null()) out.put(given.key, std::move(value));
@@ -69,6 +69,7 @@ void Checker::slot_place(const Shape& at, const Node& given, const std::string& 
 
 Node Checker::place(const Shape& at, const Node* given, const std::string& path, const Origin& outer) {
   Node empty = Node::table(outer);
+  if (given != nullptr && given->is_broken) given = nullptr;
   if (given != nullptr && !given->is_table()) {
     report("E110", fmt::format("{}: expected a table, got {}", path, brief(*given)), given->origin);
     given = nullptr;
@@ -145,14 +146,22 @@ void Checker::requirements(const Node& plugins) {
   }
 }
 
-void Checker::recipe_rules(const Node& out) {
+bool Checker::rule_holds(const RecipeRule& rule, const Node& out) {
   std::vector<std::unique_ptr<Value>> kept;  // the expression looks at values, the tree holds nodes
   const Lookup lookup = [&](std::string_view path) -> const Value* {
     const Node* node = out.find_path(path);
     return node == nullptr ? nullptr : kept.emplace_back(std::make_unique<Value>(node->to_value())).get();
   };
+  try {
+    return Expression(rule.expression).holds(lookup);
+  } catch (const Error&) {
+    return true;  // a value has the wrong type, which is reported where it stands
+  }
+}
+
+void Checker::recipe_rules(const Node& out) {
   for (const RecipeRule& rule : core::recipe_rules()) {
-    if (std::find(rule.tasks.begin(), rule.tasks.end(), task_) == rule.tasks.end() || Expression(rule.expression).holds(lookup)) continue;
+    if (std::find(rule.tasks.begin(), rule.tasks.end(), task_) == rule.tasks.end() || rule_holds(rule, out)) continue;
     const Node* place = nullptr;
     std::vector<std::string> shown;
     for (const std::string& path : rule.places) {
@@ -205,10 +214,9 @@ Node Checker::recipe(const Node& root) {
   Node out = Node::table(root.origin);
   for (const std::string& section : section_order())
     if (Node* node = checked.find(section)) out.children.push_back(std::move(*node));
-  const bool clean = pending_.empty();
   require_slots(out, root);
   if (const Node* plugins = out.find("plugins")) requirements(*plugins);
-  if (clean) recipe_rules(out);
+  recipe_rules(out);
   capabilities();
   flush();
   return out;

@@ -63,7 +63,6 @@ void Checker::no_provider(std::string_view kind, const std::string& type, const 
   missing_.insert(fmt::format("{}/{}", kind, type));
   Diagnostic& d = report("E201", fmt::format("no provider for [{}] type \"{}\"; known: {}", path, type, known_text(catalog_, kind)), at.origin);
   d.suggestion = nearest(type, names_of(catalog_, kind));
-  d.accepted = names_of(catalog_, kind);
   const auto& folders = catalog_.search_path().folders;
   d.notes.push_back("searched: " + (folders.empty() ? "nowhere" : fmt::format("{}", fmt::join(folders, ", "))));
   if (d.suggestion.empty()) d.fix = fmt::format("install a plugin that provides {} \"{}\", or name its folder with --plugin-path", kind, type);
@@ -115,15 +114,17 @@ bool Checker::without_type(const std::string& interface_id, const Node& given, c
   return false;
 }
 
-bool Checker::component(const std::string& interface_id, const Slot* slot, const Node& given, const std::string& path, Node& out) {
+bool Checker::component(const std::string& interface_id, const Slot* slot, const std::string& default_type, const Node& given, const std::string& path, Node& out) {
+  if (given.is_broken) return false;
   if (!given.is_table()) {
     Diagnostic& d = report("E110", fmt::format("{}: expected a table with a `type`, got {}", path, brief(given)), given.origin);
     if (given.is_string()) d.fix = fmt::format("{} = {{ type = {} }}", path, brief(given));
     return false;
   }
   const Node* type_node = given.find("type");
+  if (type_node != nullptr && type_node->is_broken) return false;
   const bool is_text = type_node != nullptr && type_node->is_string() && !type_node->text().empty();
-  const std::string type = is_text ? type_node->text() : type_node == nullptr && slot != nullptr ? slot->default_type : "";
+  const std::string type = is_text ? type_node->text() : type_node == nullptr && !(open_model_ && path.starts_with("model.")) ? default_type : "";
   if (type.empty()) return without_type(interface_id, given, path, out);
   if (type == "none") {
     out = Node();  // switched off: absent from the resolved recipe

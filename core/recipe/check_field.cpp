@@ -87,7 +87,7 @@ bool Checker::number(const FieldInfo& info, const Node& given, Node& out) {
   return true;
 }
 
-bool Checker::bounds(const FieldInfo& info, const Node& value, const std::string& path) {
+bool Checker::bounds(const FieldInfo& info, const Node& value, const Node& given, const std::string& path) {
   const auto in_range = [&](const Node& node) {
     if (!node.scalar.is_number()) return true;
     const double x = node.scalar.as_float();
@@ -98,9 +98,9 @@ bool Checker::bounds(const FieldInfo& info, const Node& value, const std::string
              return choice.is_number() && node.scalar.is_number() ? choice.as_float() == node.scalar.as_float() : choice == node.scalar;
            });
   };
-  if (!value.is_array()) {
+  if (!value.is_array() && !value.is_table()) {
     if (in_range(value) && allowed(value)) return true;
-    wrong_type(info, value, path);
+    wrong_type(info, given, path);
     return false;
   }
   for (size_t i = 0; i < value.children.size(); ++i) {
@@ -111,7 +111,7 @@ bool Checker::bounds(const FieldInfo& info, const Node& value, const std::string
     element.max = info.max;
     element.min_excluded = info.min_excluded;
     element.choices = info.choices;
-    wrong_type(element, item, fmt::format("{}[{}]", path, i));
+    wrong_type(element, given.children[i], value.is_array() ? fmt::format("{}[{}]", path, i) : join_path(path, toml_key(item.key)));
     return false;
   }
   return true;
@@ -130,12 +130,12 @@ bool Checker::scalar(const FieldInfo& info, const Node& given, const std::string
     const bool is_word = given.is_string() && info.type == FieldType::Bool && (given.text() == "true" || given.text() == "false");
     const bool is_number = given.is_string() && info.unit.empty() && (info.type == FieldType::Int || info.type == FieldType::Float) && parse_quantity(given.text(), "").has_value();
     if (is_word || is_number) fix = fmt::format("{} = {}   (without quotes)", path, given.text());
-    if (info.type == FieldType::String && (given.scalar.is_number() || given.scalar.is_bool())) fix = fmt::format("{} = \"{}\"", path, brief(given));
+    if (info.type == FieldType::String && info.choices.empty() && info.interface_id.empty() && (given.scalar.is_number() || given.scalar.is_bool())) fix = fmt::format("{} = \"{}\"", path, brief(given));
     wrong_type(info, given, path, fix);
     return false;
   }
   out.kind = out.scalar.kind();
-  return bounds(info, out, path);
+  return bounds(info, out, given, path);
 }
 
 bool Checker::nested_table(const FieldInfo& info, const Node& given, const std::string& path, const Block& outer, Node& out) {
@@ -153,10 +153,11 @@ bool Checker::nested_table(const FieldInfo& info, const Node& given, const std::
 
 bool Checker::field(const FieldInfo& info, const Node& given, const std::string& path, const Block& outer, Node& out) {
   out = given;
+  if (given.is_broken) return false;
   switch (info.type) {
     case FieldType::Any: return true;
     case FieldType::Table: return nested_table(info, given, path, outer, out);
-    case FieldType::Component: return component(info.interface_id, nullptr, given, path, out);
+    case FieldType::Component: return component(info.interface_id, nullptr, info.default_value.get("type", ""), given, path, out);
     case FieldType::Array:
     case FieldType::Map: break;
     default: {
@@ -178,7 +179,7 @@ bool Checker::field(const FieldInfo& info, const Node& given, const std::string&
     out.children[i].key = item.key;
     out.children[i].key_origin = item.key_origin;
   }
-  return ok && bounds(info, out, path);
+  return ok && bounds(info, out, given, path);
 }
 
 bool Checker::block(const Block& block, const Node& given, const std::string& path, Node& out) {

@@ -46,6 +46,7 @@ class Checker {
   void require_slots(const Node& out, const Node& root);
   void requirements(const Node& plugins);
   void recipe_rules(const Node& out);
+  static bool rule_holds(const RecipeRule& rule, const Node& out);
   void capabilities();
 
   // check_field.cpp: values
@@ -54,12 +55,12 @@ class Checker {
   bool field(const FieldInfo& info, const Node& given, const std::string& path, const Block& block, Node& out);
   bool scalar(const FieldInfo& info, const Node& given, const std::string& path, Node& out);
   bool number(const FieldInfo& info, const Node& given, Node& out);
-  bool bounds(const FieldInfo& info, const Node& value, const std::string& path);
+  bool bounds(const FieldInfo& info, const Node& value, const Node& given, const std::string& path);
   bool nested_table(const FieldInfo& info, const Node& given, const std::string& path, const Block& block, Node& out);
   void wrong_type(const FieldInfo& info, const Node& given, const std::string& path, std::string fix = {});
 
   // check_component.cpp: components
-  bool component(const std::string& interface_id, const Slot* slot, const Node& given, const std::string& path, Node& out);
+  bool component(const std::string& interface_id, const Slot* slot, const std::string& default_type, const Node& given, const std::string& path, Node& out);
   bool without_type(const std::string& interface_id, const Node& given, const std::string& path, Node& out);
   const ComponentEntry* provider(std::string_view kind, const std::string& type, const Node& at, const std::string& path);
   void no_provider(std::string_view kind, const std::string& type, const Node& at, const std::string& path);

@@ -147,14 +147,6 @@ class Loader {
 
 // ---- overrides
 
-void all_paths(const Node& node, const std::string& path, std::vector<std::string>& out) {
-  for (const Node& child : node.children) {
-    if (!node.is_table() || out.size() > 2000) return;
-    out.push_back(join_path(path, child.key));
-    all_paths(child, out.back(), out);
-  }
-}
-
 bool remove_path(Node& root, const std::vector<std::string>& parts) {
   Node* at = &root;
   for (size_t i = 0; i + 1 < parts.size() && at != nullptr; ++i) at = at->find(parts[i]);
@@ -181,15 +173,13 @@ class Overrides {
   void remove(const std::string& text, const Origin& origin) {
     const auto parts = split_key(text);
     if (!parts) {
-      diagnostics_.add(problem("E007", fmt::format("`{}` is not a key", text), origin, "--set ~eval.bleu"));
+      diagnostics_.add(problem("E131", fmt::format("`{}` is not a key", text), origin, "--set ~eval.bleu"));
       return;
     }
     const bool set_before = remove_path(layer_, *parts);
     if (remove_path(out_.root, *parts) || set_before) return;
-    std::vector<std::string> paths;
-    all_paths(out_.root, "", paths);
     Diagnostic d = problem("E130", fmt::format("nothing to remove at `{}`", text), origin);
-    d.suggestion = nearest(text, paths);
+    d.suggestion = nearest(text, all_paths(out_.root));
     diagnostics_.add(std::move(d));
   }
 
@@ -197,7 +187,7 @@ class Overrides {
     const size_t equals = text.find('=');
     const auto parts = equals == std::string::npos ? std::nullopt : split_key(text.substr(0, equals));
     if (!parts) {
-      diagnostics_.add(problem("E007", fmt::format("`{}` is not KEY=VALUE", text), origin, "--set optimizer.lr=1e-3, or --set ~eval.bleu to remove"));
+      diagnostics_.add(problem("E131", fmt::format("`{}` is not KEY=VALUE", text), origin, "--set optimizer.lr=1e-3, or --set ~eval.bleu to remove"));
       return;
     }
     const std::string value = text.substr(equals + 1);

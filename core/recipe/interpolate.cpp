@@ -36,14 +36,6 @@ int64_t depth(const Node& node) {
   return deepest + 1;
 }
 
-void paths_below(const Node& node, const std::string& path, std::vector<std::string>& out) {
-  for (const Node& child : node.children) {
-    if (!node.is_table() || out.size() > 2000) return;
-    out.push_back(join_path(path, child.key));
-    paths_below(child, out.back(), out);
-  }
-}
-
 class Interpolator {
  public:
   Interpolator(Node& root, const ReferenceContext& context, Diagnostics& diagnostics) : root_(root), context_(context), diagnostics_(diagnostics) {
@@ -60,7 +52,8 @@ class Interpolator {
   }
 
  private:
-  void report(const Node& at, std::string code, std::string message, std::string suggestion = {}) {
+  void report(Node& at, std::string code, std::string message, std::string suggestion = {}) {
+    at.is_broken = true;
     Diagnostic d;
     d.code = std::move(code);
     d.message = std::move(message);
@@ -142,7 +135,7 @@ class Interpolator {
     node.scalar = std::move(out);
   }
 
-  bool resolve(const Node& at, const std::string& name, Node& out) {
+  bool resolve(Node& at, const std::string& name, Node& out) {
     if (name.starts_with("env:")) return environment(at, name.substr(4), out);
     if (name == "recipe.dir") return literal(context_.recipe_dir, at, out);
     if (name == "run.dir" && !run_dir().empty()) return literal(run_dir(), at, out);
@@ -151,7 +144,7 @@ class Interpolator {
     return lookup(at, root_, name, name, out);
   }
 
-  static bool literal(std::string text, const Node& at, Node& out) {
+  static bool literal(std::string text, Node& at, Node& out) {
     out = Node::of(std::move(text), at.origin);
     return true;
   }
@@ -162,7 +155,7 @@ class Interpolator {
     return !context_.run_dir.empty() ? context_.run_dir : is_plain ? dir->text() : "";
   }
 
-  bool environment(const Node& at, const std::string& rest, Node& out) {
+  bool environment(Node& at, const std::string& rest, Node& out) {
     const size_t colon = rest.find(':');
     const std::string name = rest.substr(0, colon);
     const char* value = std::getenv(name.c_str());
@@ -177,7 +170,7 @@ class Interpolator {
     return true;
   }
 
-  bool stage(const Node& at, const std::string& name, Node& out) {
+  bool stage(Node& at, const std::string& name, Node& out) {
     const size_t dot = name.find('.', 6);
     const std::string stage_name = name.substr(6, dot == std::string::npos ? dot : dot - 6);
     Node* table = stages_.find(stage_name);
@@ -193,7 +186,7 @@ class Interpolator {
     return lookup(at, *table, rest, name, out);
   }
 
-  bool lookup(const Node& at, Node& base, std::string_view path, const std::string& name, Node& out) {
+  bool lookup(Node& at, Node& base, std::string_view path, const std::string& name, Node& out) {
     Node* found = &base;
     while (!path.empty() && found != nullptr) {
       if (!ready(at, *found)) return false;
@@ -212,7 +205,7 @@ class Interpolator {
   }
 
   // A step of a path may itself be a reference.
-  bool ready(const Node& at, Node& node) {
+  bool ready(Node& at, Node& node) {
     if (!has_reference(node)) return true;
     visit_checked(at, node);
     const bool ok = !cycle_ && !stopped_;
@@ -220,7 +213,7 @@ class Interpolator {
     return ok;
   }
 
-  void visit_checked(const Node& at, Node& node) {
+  void visit_checked(Node& at, Node& node) {
     if (stopped_) return;
     if (has_reference(node) && active_.count(&node) > 0) {
       report(at, "E121", fmt::format("`{}` refers to itself", at.text()));
@@ -234,7 +227,7 @@ class Interpolator {
     }
   }
 
-  bool default_of(const Node& at, const std::string& name, Node& out) {
+  bool default_of(Node& at, const std::string& name, Node& out) {
     const size_t dot = name.find('.');
     for (const CoreTable& table : core_tables())
       for (const FieldInfo& field : table.fields)
@@ -242,9 +235,7 @@ class Interpolator {
           out = Node::of(field.default_value, at.origin);
           return true;
         }
-    std::vector<std::string> paths;
-    paths_below(root_, "", paths);
-    report(at, "E120", fmt::format("${{{}}} names nothing in this recipe", name), nearest(name, paths));
+    report(at, "E120", fmt::format("${{{}}} names nothing in this recipe", name), nearest(name, all_paths(root_)));
     return false;
   }
 

@@ -132,6 +132,27 @@ std::string join_path(std::string_view path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+namespace {
+
+void add_paths(const Node& node, const std::string& path, std::vector<std::string>& out) {
+  constexpr size_t kMost = 2000;
+  if (!node.is_table()) return;
+  for (const Node& child : node.children) {
+    if (out.size() > kMost) return;
+    const std::string below = join_path(path, child.key);
+    out.push_back(below);
+    add_paths(child, below, out);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> all_paths(const Node& root) {
+  std::vector<std::string> out;
+  add_paths(root, "", out);
+  return out;
+}
+
 std::string brief(const Node& node) {
   constexpr size_t kLimit = 60;
   if (node.is_table()) return "a table";

@@ -49,6 +49,7 @@ struct Node {
   Origin origin;
   Value::Kind kind = Value::Kind::Null;
   bool is_final = false;       // references in it are already replaced
+  bool is_broken = false;      // a reference in it failed, which is reported: nothing more is said about this value
   Value scalar;                // of Bool, Int, Float, String
   std::vector<Node> children;  // of Array and Table
 
@@ -78,6 +79,8 @@ struct Node {
 
 /// "a.b" + "c" → "a.b.c"; the empty path is the recipe itself.
 std::string join_path(std::string_view path, std::string_view key);
+/// The dotted paths of everything in a tree, for did-you-mean; of a huge tree the first ones.
+std::vector<std::string> all_paths(const Node& root);
 /// One value on one line, shortened, for messages: `5`, `"lorax"`, `[1, 2, …]`.
 std::string brief(const Node& node);
 

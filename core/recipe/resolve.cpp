@@ -60,8 +60,7 @@ Resolved resolve_pipeline(Composed composed, ReferenceContext context, const Cat
     Resolved stage = resolve_one(std::move(plan.root), context, catalog, options, diagnostics, missing);
     if (out.nodes.find("recipe") == nullptr) {
       Node recipe = *stage.nodes.find("recipe");
-      *recipe.find("task") = Node::of("pipeline", recipe.find("task")->origin);
-      recipe.find("task")->key = "task";
+      recipe.put("task", Node::of("pipeline", recipe.find("task")->origin));
       out.name = text_at(stage.nodes, "recipe.name", "run");
       out.nodes.put("recipe", std::move(recipe));
     }

@@ -34,7 +34,7 @@ std::vector<std::string> stage_names(const Node& stages) {
 std::vector<std::string> ordered(const Node& root, const Node& stages, Diagnostics& diagnostics) {
   const std::vector<std::string> names = stage_names(stages);
   const Node* order = root.find_path("recipe.order");
-  if (order == nullptr || !order->is_array()) return names;  // a wrong type is reported by the check
+  if (order == nullptr || !order->is_array() || order->children.empty()) return names;  // a wrong type is reported by the check
   std::vector<std::string> out;
   for (const Node& item : order->children) {
     if (!item.is_string()) continue;
@@ -44,9 +44,11 @@ std::vector<std::string> ordered(const Node& root, const Node& stages, Diagnosti
     else if (twice) report(diagnostics, "E501", fmt::format("recipe.order names the stage \"{}\" twice", item.text()), item.origin);
     else out.push_back(item.text());
   }
-  for (const Node& stage : stages.children)
-    if (std::find(out.begin(), out.end(), stage.key) == out.end())
-      report(diagnostics, "E501", fmt::format("[stage.{}] is not in recipe.order and would never run", stage.key), stage.key_origin, fmt::format("add \"{}\" to recipe.order, or remove the stage", stage.key));
+  for (const Node& stage : stages.children) {
+    if (std::find(out.begin(), out.end(), stage.key) != out.end()) continue;
+    out.push_back(stage.key);  // its own mistakes are reported too
+    report(diagnostics, "E501", fmt::format("[stage.{}] is not in recipe.order and would never run", stage.key), stage.key_origin, fmt::format("add \"{}\" to recipe.order, or remove the stage", stage.key));
+  }
   return out;
 }
 

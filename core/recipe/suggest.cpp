@@ -17,7 +17,7 @@ constexpr ForeignName kForeign[] = {
     {"warmup_steps", "schedule.warmup", ""},
     {"warmup_ratio", "schedule.warmup", ""},
     {"num_warmup_steps", "schedule.warmup", ""},
-    {"min_lr", "schedule.min", ""},
+    {"min_lr", "schedule.min_ratio", "a share of optimizer.lr"},
     {"optim", "optimizer.type", ""},
     {"optimizer_type", "optimizer.type", ""},
     {"adam_beta1", "optimizer.betas", "betas = [beta1, beta2]"},

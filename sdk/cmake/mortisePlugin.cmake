@@ -32,7 +32,8 @@ function(mortise_add_plugin name)
   endif()
   target_link_options(${target} PRIVATE -Wl,-z,defs -Wl,--version-script=${MORTISE_CMAKE_DIR}/plugin.map)
   set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${folder}
-                        LINK_DEPENDS ${MORTISE_CMAKE_DIR}/plugin.map SKIP_BUILD_RPATH ON LINKER_LANGUAGE CXX)
+                        LINK_DEPENDS ${MORTISE_CMAKE_DIR}/plugin.map SKIP_BUILD_RPATH ON INSTALL_RPATH ""
+                        LINKER_LANGUAGE CXX)
   mortise_plugin_manifest(${target} ${folder})
   mortise_plugin_tests(${target} ${name} ${id} "${arg_TESTS}" "${arg_LINK}")
   mortise_plugin_install(${target} ${folder} ${id})

@@ -5,8 +5,8 @@
 // TEXT is split at line ends into documents.  A tokenizer of VOCAB tokens is trained on it and saved in DIR, or the one in
 // TOKENIZER_DIR is read.  tokenizer_bench.py runs this and the Python library on the same text.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <functional>
 #include <string>
@@ -19,10 +19,11 @@ namespace {
 
 using mortise::tokenizer::byte_bpe::ByteBpe;
 
+// Processor time: all of this is one thread, and other work on the machine does not count.
 double seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -35,7 +36,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// The best of five runs: other work on the machine can only slow a run down.
+// The best of five runs: other work still takes caches away.
 double best_of(const std::function<void()>& work) {
   double best = 1e9;
   for (int i = 0; i < 5; ++i) best = std::min(best, seconds(work));

@@ -123,6 +123,15 @@ TEST_SUITE("core.bad_plugin") {
     CHECK(contains(require("length"), "the manifest of plugin org.mortise.metric.exact_match is stale: id is \"org.mortise.metric.exact_match\""));
   }
 
+#if defined(MORTISE_HAS_TORCH)
+  TEST_CASE("a duplicate TORCH_LIBRARY ends the probe, not the host") {
+    const Said said = inspect("torch_library");
+    CHECK(said.exit_code == 6);
+    CHECK(said.has("crashed with SIGABRT"));
+    CHECK(said.has("TORCH_LIBRARY"));
+  }
+#endif
+
   TEST_CASE("what is no library at all is told") {
     const Said said = run({"inspect", "/etc/hostname.so"});
     CHECK(said.has("there is no file /etc/hostname.so"));

@@ -83,7 +83,8 @@ TEST_SUITE("core.plugin_host") {
     CHECK(catalog.providers("metric", "org.mortise.metric.exact_match:exact_match").size() == 1);
     CHECK(catalog.providers("metric", "org.acme:exact_match").empty());
     CHECK(catalog.providers("optimizer", "exact_match").empty());
-    CHECK(catalog.components("metric").front()->schema().find("ignore_case") != nullptr);
+    REQUIRE(catalog.providers("metric", "exact_match").size() == 1);
+    CHECK(catalog.providers("metric", "exact_match")[0]->schema().find("ignore_case") != nullptr);
   }
 
   TEST_CASE("an unknown name tells the known ones and where was searched") {

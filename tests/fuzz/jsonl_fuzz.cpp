@@ -57,9 +57,8 @@ void check_row(const Line& line, RowParser& parser) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   static RowParser parser;
-  LineReader reader(std::make_unique<MemoryStream>(data + 1, size - 1, size_t{data[0]} + 1),
-                    "fuzz.jsonl",
-                    1 << 16);
+  auto stream = std::make_unique<MemoryStream>(data + 1, size - 1, size_t{data[0]} + 1);
+  LineReader reader(std::move(stream), "fuzz.jsonl", /*max_line_bytes=*/1 << 16, /*capacity=*/64);
   try {
     for (Line line; reader.next(line);) check_row(line, parser);
     if (reader.offset() != static_cast<int64_t>(size) - 1) std::abort();

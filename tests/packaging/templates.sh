@@ -30,5 +30,5 @@ for example in metric optimizer; do
   echo "add_subdirectory(example_$example)" >> "$work/CMakeLists.txt"
 done
 cmake -S "$work" -B "$work/build" -G Ninja -Dmortise_DIR="$work/prefix/lib/cmake/mortise" -DCMAKE_BUILD_TYPE=Release ${CXXFLAGS_EXTRA:+-DCMAKE_CXX_FLAGS="$CXXFLAGS_EXTRA"}
-cmake --build "$work/build"
+cmake --build "$work/build" -- -k 0
 ctest --test-dir "$work/build" --output-on-failure

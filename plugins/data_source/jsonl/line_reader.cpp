@@ -1,4 +1,4 @@
-// memchr over a buffer of one MiB that grows with the longest line.
+// memchr over a buffer that grows with the longest line.
 #include "line_reader.hpp"
 
 #include <cstring>
@@ -7,17 +7,14 @@
 
 namespace mortise::data_source::jsonl {
 
-namespace {
-
-constexpr size_t kFirstCapacity = 1 << 20;
-
-}  // namespace
-
-LineReader::LineReader(std::unique_ptr<ByteStream> stream, std::string name, int64_t max_line_bytes)
+LineReader::LineReader(std::unique_ptr<ByteStream> stream,
+                       std::string name,
+                       int64_t max_line_bytes,
+                       size_t capacity)
     : stream_(std::move(stream)),
       name_(std::move(name)),
       max_line_bytes_(max_line_bytes),
-      buffer_(kFirstCapacity + kPadding) {}
+      buffer_(capacity + kPadding) {}
 
 bool LineReader::next(Line& line) {
   size_t searched = 0;
@@ -54,7 +51,7 @@ bool LineReader::fill() {
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
-  if (end_ + kPadding == buffer_.size()) buffer_.resize(2 * end_ + kPadding);
+  if (end_ + kPadding == buffer_.size()) buffer_.resize(2 * end_ + 2 * kPadding);
   const size_t got = stream_->read(buffer_.data() + end_, buffer_.size() - kPadding - end_);
   end_ += got;
   is_at_end_ = got == 0;

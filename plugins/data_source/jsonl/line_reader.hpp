@@ -21,7 +21,11 @@ class LineReader {
  public:
   static constexpr size_t kPadding = 64;
 
-  LineReader(std::unique_ptr<ByteStream> stream, std::string name, int64_t max_line_bytes);
+  /// `capacity` is the first size of the buffer; it grows with the longest line.
+  LineReader(std::unique_ptr<ByteStream> stream,
+             std::string name,
+             int64_t max_line_bytes,
+             size_t capacity = 1 << 20);
   /// Reads the next line; false at the end.  Lifetime: the text is valid until the next call.
   /// Throws: DataError on a line longer than allowed, or what the stream throws.
   bool next(Line& line);

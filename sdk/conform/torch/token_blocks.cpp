@@ -69,8 +69,11 @@ void norm_extremes(Factory& f) {
   const auto norm = filled<Norm>(f);
   expect_finite(norm->forward(at::zeros({2, kWidth})), "the norm of zeros");
   expect_finite(norm->forward(at::full({2, kWidth}, 1e4)), "the norm of large numbers");
-  const at::Tensor small = norm->forward(randn({2, kWidth}, f.seed(), at::kBFloat16));
-  MORTISE_EXPECT(small.scalar_type() == at::kBFloat16, "a bf16 input gives another dtype");
+  BuildContext build;
+  build.dtype = at::kBFloat16;
+  const at::Tensor small = filled<Norm>(f, build)->forward(randn({2, kWidth}, f.seed(), at::kBFloat16));
+  MORTISE_EXPECT(small.scalar_type() == at::kBFloat16, "a bf16 norm of a bf16 input gives another dtype");
+  expect_finite(small, "a bf16 norm");
 }
 
 void embedding_rows(Factory& f) {

@@ -288,7 +288,10 @@ struct Codec<T> {
     info.nested = fields_of<T>();
     return info;
   }
-  static T read(const Value& v, Host* host) { return read_config<T>(v, host); }
+  static T read(const Value& v, Host* host) {
+    v.as_table();  // throws when it is something else
+    return read_config<T>(v, host);
+  }
   static Value write(const T& v) { return write_config(v); }
 };
 

@@ -1,0 +1,260 @@
+// The language beyond plain keys: includes, type swaps, overrides, references, stages, gates, sweeps, ranges, rules.
+#include <doctest/doctest.h>
+
+#include "core/recipe/expression.hpp"
+#include "core/recipe/json_schema.hpp"
+#include "core/recipe/stage.hpp"
+#include "core/recipe/starter.hpp"
+#include "core/recipe/suggest.hpp"
+#include "core/recipe/sweep.hpp"
+#include "core/recipe/units.hpp"
+#include "core/recipe/version_range.hpp"
+#include "fake_catalog.hpp"
+
+using namespace mortise;
+using namespace mortise::core;
+
+namespace {
+
+const fake::Plugins& plugins() {
+  static const fake::Plugins all;
+  return all;
+}
+
+Outcome check(const std::string& text, const std::vector<std::string>& sets = {}, ResolveOptions options = {}) {
+  for (const std::string& set : sets) options.overrides.push_back({set, 3});
+  Outcome outcome = check_recipe_text(text, "test.toml", plugins().catalog(), options);
+  CAPTURE(render(outcome.diagnostics, false));
+  CHECK(outcome.ok());
+  return outcome;
+}
+
+Value at(const Outcome& outcome, const std::string& path) {
+  const Node* node = outcome.resolved.nodes.find_path(path);
+  return node == nullptr ? Value() : node->to_value();
+}
+
+bool evaluates(const std::string& expression, const Value& table) {
+  return Expression(expression).holds([&](std::string_view path) { return table.find(path); });
+}
+
+}  // namespace
+
+TEST_SUITE("core.recipe.language") {
+  TEST_CASE("changing the type drops the old parameters, keeps the slot's keys, and says so") {
+    const Outcome outcome = check(fake::kRecipe, {"optimizer.type=lion"});
+    CHECK(at(outcome, "optimizer.lr") == Value(1e-3));
+    CHECK(at(outcome, "optimizer.betas").is_null());
+    CHECK(at(outcome, "optimizer.beta1") == Value(0.9));
+    REQUIRE(outcome.resolved.dropped.size() == 1);
+    CHECK(outcome.resolved.dropped[0].path == "optimizer.betas");
+    CHECK(outcome.resolved.dropped[0].old_type == "adamw");
+    CHECK(outcome.resolved.dropped[0].because.place() == "override --set optimizer.type=lion (argument 3)");
+  }
+
+  TEST_CASE("overrides of one command line form one layer, whatever their order") {
+    const Outcome outcome = check(fake::kRecipe, {"optimizer.beta2=0.5", "optimizer.type=lion"});
+    CHECK(at(outcome, "optimizer.beta2") == Value(0.5));
+  }
+
+  TEST_CASE("an override is a TOML value, else a text; ~ removes") {
+    const Outcome outcome = check(fake::kRecipe, {"recipe.name=a b", "recipe.notes=\"7\"", "generate.prompts=[\"x\"]", "~eval.ppl", "run.steps=2K"});
+    CHECK(at(outcome, "recipe.name") == Value("a b"));
+    CHECK(at(outcome, "recipe.notes") == Value("7"));
+    CHECK(at(outcome, "generate.prompts") == Value(Value::Array{"x"}));
+    CHECK(at(outcome, "eval").as_table().empty());
+    CHECK(at(outcome, "run.steps") == Value(2000));
+  }
+
+  TEST_CASE("a reference keeps its type, a text takes pieces, $${ is literal") {
+    const std::string more = "vars = { n = 512, a = { type = \"gqa\", heads = 2 } }\n";
+    const Outcome outcome = check(more + fake::kRecipe, {"batch.seq_len=${vars.n}", "recipe.notes=n ${vars.n} $${x}", "model.layer.two={type=\"prenorm\", attention=\"${vars.a}\"}",
+                                                         "recipe.name=${env:MORTISE_NO_SUCH:other}", "run.dir=d", "batch.micro=${batch.global}"});
+    CHECK(at(outcome, "batch.seq_len") == Value(512));
+    CHECK(at(outcome, "batch.micro") == Value(8));
+    CHECK(at(outcome, "recipe.notes") == Value("n 512 ${x}"));
+    CHECK(at(outcome, "recipe.name") == Value("other"));
+    CHECK(at(outcome, "model.layer.two.attention.heads") == Value(2));
+    const Outcome again = check(to_toml(outcome.resolved));
+    CHECK(again.resolved.tree == outcome.resolved.tree);
+  }
+
+  TEST_CASE("type = \"none\" switches a component off") {
+    const Outcome outcome = check(fake::kRecipe, {"eval.ppl.type=none"});
+    CHECK(at(outcome, "eval.ppl").is_null());
+  }
+
+  TEST_CASE("origins name files, overrides and defaults") {
+    const Outcome outcome = check(fake::kRecipe, {"optimizer.eps=1e-9"});
+    const Node* optimizer = outcome.resolved.nodes.find("optimizer");
+    CHECK(optimizer->find("lr")->origin.place() == "test.toml:23:6");
+    CHECK(optimizer->find("eps")->origin.place() == "override --set optimizer.eps=1e-9 (argument 3)");
+    CHECK(optimizer->find("amsgrad")->origin.place() == "default of adamw@1.2.0");
+    CHECK(outcome.resolved.nodes.find_path("batch.micro")->origin.place() == "default of Mortise");
+    CHECK(to_toml_with_origins(outcome.resolved).find("eps = 1e-09  # override --set optimizer.eps=1e-9 (argument 3)") != std::string::npos);
+  }
+
+  TEST_CASE("what a model folder says stands below the recipe") {
+    Value spec = Value::table();
+    spec["width"] = 32;
+    spec["embedding"]["type"] = "token";
+    spec["norm"]["type"] = "rms_norm";
+    spec["head"]["type"] = "lm";
+    spec["layer"]["all"]["type"] = "prenorm";
+    spec["layer"]["all"]["repeat"] = 3;
+    spec["layer"]["all"]["attention"]["type"] = "gqa";
+    const std::string text = "model.from = \"dir\"\nmodel.layer.all.attention.kernel = \"sdpa\"\nrun.steps = 1\ntokenizer.type = \"byte_bpe\"\ndata.train.a = { type = \"text\", path = \"a\" }\n"
+                             "objective.type = \"causal_lm\"\noptimizer.type = \"adamw\"\n";
+    check(text);
+    ResolveOptions options;
+    options.model_spec = &spec;
+    options.model_folder = "dir";
+    const Outcome outcome = check(text, {}, options);
+    CHECK(at(outcome, "model.layer.all.repeat") == Value(3));
+    CHECK(at(outcome, "model.layer.all.attention.kernel") == Value("sdpa"));
+    CHECK(at(outcome, "model.layer.all.attention.position.theta") == Value(1e4));
+    CHECK(outcome.resolved.nodes.find_path("model.width")->origin.place() == "dir/config.json");
+  }
+
+  TEST_CASE("stages overlay the common part, see one another, and read back") {
+    const std::string text = R"(recipe = { task = "pipeline", name = "two" }
+vars.limit = 5
+[eval.ppl]
+type = "perplexity"
+limit = "${vars.limit}"
+[stage.one]
+task = "evaluate"
+[stage.two]
+task = "evaluate"
+vars.limit = 6
+recipe.notes = "${stage.one.out}"
+eval.rouge = { type = "rouge", data = "${stage.one.out}/p.jsonl" }
+gate = { "ppl.perplexity" = { max_increase = "3%" } }
+)";
+    ResolveOptions options;
+    options.run_dir = "runs/two-1";
+    const Outcome outcome = check(text, {}, options);
+    REQUIRE(outcome.resolved.stages.size() == 2);
+    CHECK(outcome.resolved.stages[0].tree.at("eval").at("ppl").at("limit") == Value(5));
+    CHECK(outcome.resolved.stages[1].tree.at("eval").at("ppl").at("limit") == Value(6));
+    CHECK(outcome.resolved.stages[1].tree.at("eval").at("rouge").at("data") == Value("runs/two-1/one/out/p.jsonl"));
+    const Outcome again = check(to_toml(outcome.resolved));
+    REQUIRE(again.resolved.stages.size() == 2);
+    CHECK(again.resolved.stages[1].tree.at("eval") == outcome.resolved.stages[1].tree.at("eval"));
+    CHECK(to_toml(again.resolved) == to_toml(outcome.resolved));
+  }
+
+  TEST_CASE("a gate compares with limits and with the nearest earlier stage") {
+    Value gate;
+    gate["ppl.value"]["max_increase"] = "3%";
+    gate["f1"]["min"] = 0.8;
+    const std::vector<std::pair<std::string, Scores>> earlier = {{"base", {{"ppl.value", 10}}}, {"mid", {{"f1", 0.9}}}};
+    CHECK(check_gate({{"ppl.value", 10.2}, {"f1", 0.8}}, gate, earlier).empty());
+    const auto failures = check_gate({{"ppl.value", 10.4}}, gate, earlier);
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[0].message == "ppl.value: 10.4 exceeds 10.3 (stage base had 10)");
+    CHECK(failures[1].message == "f1: there is no such score");
+  }
+
+  TEST_CASE("a sweep is the product of its lists, zip advances together") {
+    const std::string text = std::string(fake::kRecipe) + "[sweep]\ngrid.optimizer.lr = [1e-3, 1e-4]\nzip.batch.micro = [2, 4]\nzip.batch.global = [4, 8]\nseeds = [1, 2, 3]\n";
+    const Outcome outcome = check(text);
+    Diagnostics diagnostics;
+    const auto runs = expand_sweep(outcome.resolved, diagnostics);
+    REQUIRE(runs.size() == 12);
+    CHECK(runs[0].name == "lr=0.001,micro=2,global=4,seed=1");
+    CHECK(runs[11].name == "lr=1e-04,micro=4,global=8,seed=3");
+    ResolveOptions options;
+    options.overrides = runs[11].overrides;
+    const Outcome last = check_recipe_text(text, "test.toml", plugins().catalog(), options);
+    REQUIRE(last.ok());
+    CHECK(at(last, "optimizer.lr") == Value(1e-4));
+    CHECK(at(last, "run.seed") == Value(3));
+    CHECK(at(last, "sweep").is_null());
+  }
+
+  TEST_CASE("missing components are listed by kind and name") {
+    const Outcome outcome = check_recipe_text(fake::kRecipe, "test.toml", plugins().catalog(), {{{"optimizer.type=muon", 1}, {"model.layer.dense.attention.position.type=alibi", 2}}, "", nullptr, ""});
+    CHECK(outcome.missing == std::vector<std::string>{"optimizer/muon", "position/alibi"});
+  }
+
+  TEST_CASE("only missing plugins exit with 6, any other mistake with 2") {
+    const auto code = [&](std::vector<Override> overrides) {
+      ResolveOptions options;
+      options.overrides = std::move(overrides);
+      return RecipeErrors(check_recipe_text(fake::kRecipe, "t", plugins().catalog(), options).diagnostics).code();
+    };
+    CHECK(code({{"optimizer.type=muon", 1}}) == Code::Plugin);
+    CHECK(code({{"optimizer.type=muon", 1}, {"run.sede=1", 2}}) == Code::Usage);
+  }
+
+  TEST_CASE("starters validate") {
+    for (const char* task : {"train", "evaluate", "pipeline"}) check(starter_recipe(task, plugins().catalog()));
+    CHECK_THROWS_AS(starter_recipe("dance", plugins().catalog()), Error);
+  }
+
+  TEST_CASE("JSON Schema holds slots, their keys and nested kinds") {
+    const Value schema = recipe_schema(plugins().catalog());
+    CHECK(schema.at("properties").at("run").at("properties").find("steps") != nullptr);
+    CHECK(schema.at("$defs").at("attention").at("anyOf").as_array().size() == 1);
+    const Value optimizer = slot_schema(plugins().catalog(), "optimizer");
+    CHECK(optimizer.at("anyOf").as_array()[0].at("properties").find("lr") != nullptr);
+    CHECK_THROWS_AS(slot_schema(plugins().catalog(), "optimiser"), Error);
+  }
+}
+
+TEST_SUITE("core.recipe.parts") {
+  TEST_CASE("quantities read by their unit") {
+    CHECK(parse_quantity("4GiB", "bytes") == 4.0 * (1 << 30));
+    CHECK(parse_quantity("1.5 KB", "bytes") == 1500);
+    CHECK(parse_quantity("1h30min", "seconds") == 5400);
+    CHECK(parse_quantity("2s", "ms") == 2000);
+    CHECK(parse_quantity("10M", "tokens") == 1e7);
+    CHECK(parse_quantity("20%", "fraction") == 0.2);
+    CHECK_FALSE(parse_quantity("4GiB", "seconds").has_value());
+    CHECK_FALSE(parse_quantity("10M5", "tokens").has_value());
+    CHECK_FALSE(parse_quantity("", "tokens").has_value());
+    CHECK_FALSE(parse_quantity("inf", "bytes").has_value());
+  }
+
+  TEST_CASE("version ranges follow semantic versions") {
+    CHECK(in_version_range("1.9.9", "^1.2"));
+    CHECK_FALSE(in_version_range("2.0.0", "^1.2"));
+    CHECK_FALSE(in_version_range("1.1.0", "^1.2"));
+    CHECK_FALSE(in_version_range("0.3.0", "^0.2"));
+    CHECK(in_version_range("1.5.0", ">=1 <2"));
+    CHECK(in_version_range("1.2.7", "~1.2"));
+    CHECK(in_version_range("9.0.0", "*"));
+    CHECK(in_version_range("1.2.3-rc1", "1.2"));
+    CHECK_FALSE(is_version_range("newest"));
+    CHECK_FALSE(is_version_range(""));
+  }
+
+  TEST_CASE("rules compute, compare and know what is absent") {
+    Value t;
+    t["a"] = 6;
+    t["b"] = 4;
+    t["s"] = "x";
+    t["on"] = true;
+    CHECK(evaluates("a % b == 2 and a / b == 1.5", t));
+    CHECK(evaluates("on implies a > b", t));
+    CHECK_FALSE(evaluates("s == 'x' and not on", t));
+    CHECK(evaluates("has(a) and not has(z)", t));
+    CHECK(evaluates("z < 3", t));  // absent: the rule does not apply
+    CHECK(evaluates("-a + 2 * (b - 1) == 0 or false", t));
+    CHECK_THROWS_AS(evaluates("a % 0 == 0", t), Error);
+    CHECK_THROWS_AS(Expression("a <"), Error);
+    CHECK_THROWS_AS(Expression(std::string(5000, '(')), Error);
+    CHECK_THROWS_AS(Expression("a ; b"), Error);
+  }
+
+  TEST_CASE("suggestions are near, and foreign names are translated") {
+    CHECK(edit_distance("kitten", "sitting") == 3);
+    CHECK(edit_distance("form", "from") == 1);
+    CHECK(nearest("optimiser", {"model", "optimizer"}) == "optimizer");
+    CHECK(nearest("x", {"y"}).empty());
+    REQUIRE((foreign_name("learning_rate") != nullptr));
+    CHECK(foreign_name("learning_rate")->ours == "optimizer.lr");
+    CHECK((foreign_name("lora_alpa") != nullptr));
+  }
+}
