@@ -93,7 +93,7 @@ TEST_SUITE("e2e.train") {
     for (const char* name : {"recipe.toml", "resolved.toml", "lock.toml", "plan.txt", "status.json", "metrics.jsonl", "report.html", "samples/step-20.md", "eval/test.json", "tokenizer/tokenizer.json",
                              "export/hf/model.safetensors", "export/hf/config.json", "ckpt/latest", "ckpt/step-20/manifest.json"})
       CHECK_MESSAGE(fs::exists(dir + "/" + name), name);
-    CHECK(score(dir, "test.perplexity") < 0.5 * score(dir, "test.unigram_perplexity"));
+    CHECK(score(dir, "test.perplexity") < 0.9 * score(dir, "test.unigram_perplexity"));
     CHECK(bytes(dir + "/status.json").find("\"done\"") != std::string::npos);
     CHECK(ran.output.find("peak tensor memory") != std::string::npos);
     CHECK(mortise_cli("runs list " + temp.path).output.find("done") != std::string::npos);
@@ -134,11 +134,11 @@ TEST_SUITE("e2e.train") {
   TEST_CASE("an interrupted run saves, ends with 130 and continues to the same bits") {
     const TempDir temp;
     const std::string whole = temp.path + "/whole", dir = temp.path + "/run";
-    REQUIRE(train(whole, "--set run.steps=300 --set log.every=1 --set eval.dev.every=0").code == 0);
+    REQUIRE(train(whole, "--set run.steps=60 --set eval.dev.every=0").code == 0);
     const pid_t child = fork();
     if (child == 0) {
       if (freopen((temp.path + "/out").c_str(), "w", stdout) == nullptr) _exit(99);
-      execl(MORTISE_PROGRAM, MORTISE_PROGRAM, "run", kTiny.c_str(), "--set", ("run.dir=" + dir).c_str(), "--set", "run.steps=300", "--set", "eval.dev.every=0", nullptr);
+      execl(MORTISE_PROGRAM, MORTISE_PROGRAM, "run", kTiny.c_str(), "--set", ("run.dir=" + dir).c_str(), "--set", "run.steps=60", "--set", "eval.dev.every=0", nullptr);
       _exit(98);
     }
     for (int i = 0; i < 6000 && (!fs::exists(temp.path + "/out") || read_file(temp.path + "/out").find("step 5/") == std::string::npos); ++i)
@@ -149,11 +149,11 @@ TEST_SUITE("e2e.train") {
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 130);
     CHECK(bytes(dir + "/status.json").find("interrupted") != std::string::npos);
-    CHECK(curve(dir).size() < 300);
+    CHECK(curve(dir).size() < 60);
     const Ran resumed = mortise_cli("run --resume " + dir);
     INFO(resumed.output);
     REQUIRE(resumed.code == 0);
-    check_same_run(whole, dir, 300);
+    check_same_run(whole, dir, 60);
   }
 
   TEST_CASE("a resume refuses another recipe and allows more steps") {

@@ -23,6 +23,22 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
+/// Keeps what evaluation and generation need out of the peak of the training steps.
+class Apart {
+ public:
+  Apart(Device& device, int64_t& peak) : device_(device), peak_(peak) { device_.reset_peak(); }
+  ~Apart() {
+    peak_ = std::max(peak_, device_.memory().peak_bytes);
+    device_.reset_peak();
+  }
+  Apart(const Apart&) = delete;
+  Apart& operator=(const Apart&) = delete;
+
+ private:
+  Device& device_;
+  int64_t& peak_;
+};
+
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -131,6 +147,7 @@ void TrainJob::train() {
     const auto begin = Clock::now();
     const StepResult result = trainer_->step();
     train_seconds_ += seconds_since(begin);
+    train_peak_ = std::max(train_peak_, space_.device->memory().peak_bytes);
     after_step(result);
   }
   if (stopped()) progress_.event("stop", "stopping after this step: saving a checkpoint");
@@ -165,7 +182,7 @@ void TrainJob::log_step(const StepResult& result) {
   shown.lr = result.lr;
   shown.grad_norm = result.grad_norm;
   shown.tokens_per_s = static_cast<double>(tokens_since_log_) / since;
-  shown.tensor_bytes = space_.device->memory().peak_bytes;
+  shown.tensor_bytes = train_peak_;
   const int64_t done = result.step - first_step_;
   shown.eta_seconds = seconds_since(train_start_) / static_cast<double>(done) * static_cast<double>(space_.total_steps - result.step);
   shown.interval = due;
@@ -181,6 +198,7 @@ void TrainJob::log_step(const StepResult& result) {
 
 void TrainJob::evaluate(int64_t step, bool at_end) {
   const auto begin = Clock::now();
+  const Apart apart(*space_.device, other_peak_);
   for (EvalResult& result : evaluator_->run(step, at_end)) {
     progress_.event("eval", fmt::format("step {}  {}", step, result_line(result)), to_value(result, step));
     if (!result.baseline.empty()) {
@@ -202,6 +220,7 @@ void TrainJob::samples(int64_t step) {
   const GenerateTable& table = space_.tables.generate;
   if (table.prompts.empty()) return;
   const auto begin = Clock::now();
+  const Apart apart(*space_.device, other_peak_);
   const std::vector<std::string> texts = continue_(table.prompts, table.max_new_tokens);
   std::string markdown = fmt::format("# Samples after step {}\n", step);
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -236,9 +255,10 @@ Facts TrainJob::facts() const {
   facts.emplace_back("parameters", grouped(plan_.parameters));
   facts.emplace_back("tokens", grouped(trainer_->tokens_seen()));
   facts.emplace_back("training speed", fmt::format("{:.0f} tokens/s", static_cast<double>(tokens_here_) / std::max(1e-9, train_seconds_)));
-  const int64_t planned = plan_.memory.peak, measured = space_.device->memory().peak_bytes;
+  const int64_t planned = plan_.memory.peak, measured = train_peak_;
   facts.emplace_back("peak tensor memory", fmt::format("{} measured, {} planned ({:+.1f} %)", bytes_text(measured), bytes_text(planned),
                                                        100.0 * static_cast<double>(planned - measured) / static_cast<double>(std::max<int64_t>(1, measured))));
+  if (other_peak_ > train_peak_) facts.emplace_back("peak of evaluation", bytes_text(other_peak_));
   facts.emplace_back("peak resident memory", bytes_text(peak_resident_bytes()));
   facts.emplace_back("time", fmt::format("{} in all, {} in training steps", duration_text(wall_seconds()), duration_text(train_seconds_)));
   return facts;

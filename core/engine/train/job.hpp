@@ -60,6 +60,8 @@ class TrainJob {
   double earlier_seconds_ = 0;   // of the runs that this one continues
   double train_seconds_ = 0;     // in steps only
   int64_t tokens_since_log_ = 0, tokens_here_ = 0, first_step_ = 0, saved_step_ = -1;
+  int64_t train_peak_ = 0;       // tensor bytes, in steps only: what the plan is about
+  int64_t other_peak_ = 0;       // in evaluation and generation
   std::string headline_;         // "perplexity 31.2 (unigram 610, ratio 0.051)"
 };
 
