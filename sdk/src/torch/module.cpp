@@ -74,6 +74,11 @@ at::Tensor Module::add_parameter(std::string name, at::IntArrayRef shape, const 
   return tensor;
 }
 
+void Module::adopt_parameter(std::string name, at::Tensor tensor, Init init) {
+  check_free(name);
+  tensors_.push_back({std::move(name), std::move(tensor), init, /*is_buffer=*/false, /*persistent=*/true});
+}
+
 void Module::add_tied(std::string name, at::Tensor tensor, std::string owner_path) {
   check_free(name);
   ties_.push_back({std::move(name), std::move(owner_path), std::move(tensor)});

@@ -74,6 +74,8 @@ class MORTISE_API Module : public Component {
  protected:
   /// Registers an uninitialised parameter; returns its handle.  Throws: Error on a duplicate name.
   at::Tensor add_parameter(std::string name, at::IntArrayRef shape, const BuildContext& build, Init init);
+  /// Registers a parameter that exists already (nn_bridge.hpp); its values are left as they are until core initialises them.
+  void adopt_parameter(std::string name, at::Tensor tensor, Init init);
   /// Registers a tensor that another module owns under `owner_path`.
   void add_tied(std::string name, at::Tensor tensor, std::string owner_path);
   void add_buffer(std::string name, at::Tensor tensor, bool persistent);
