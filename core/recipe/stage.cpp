@@ -168,8 +168,9 @@ void check_gates(const Resolved& resolved, Diagnostics& diagnostics) {
 
 std::vector<GateFailure> check_gate(const Scores& scores, const Value& gate, const std::vector<std::pair<std::string, Scores>>& earlier) {
   std::vector<GateFailure> out;
-  for (const auto& [score, table] : gate.as_table()) {
-    const GateKeys keys = describe<GateKeys>().read(table, nullptr);
+  for (const auto& entry : gate.as_table()) {
+    const std::string& score = entry.first;  // clang 14 cannot capture a structured binding
+    const GateKeys keys = describe<GateKeys>().read(entry.second, nullptr);
     const auto found = scores.find(score);
     if (found == scores.end() || !std::isfinite(found->second)) {
       out.push_back({score, fmt::format("{}: there is no such score", score)});
