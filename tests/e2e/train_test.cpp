@@ -288,7 +288,7 @@ TEST_SUITE("e2e.train") {
 
   TEST_CASE("a sweep makes one run a point and a table") {
     const TempDir temp;
-    std::ofstream(temp.path + "/sweep.toml") << fmt::format("extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, 1e-2]\n", kTiny, temp.path);
+    std::ofstream(temp.path + "/sweep.toml") << fmt::format("extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, 1e-2]\n[data.train.tiny]\npath = \"{}/tests/recipes/tiny.jsonl\"\n", kTiny, temp.path, MORTISE_SOURCE_DIR);
     const Ran ran = mortise_cli("run " + temp.path + "/sweep.toml");
     INFO(ran.output);
     CHECK(ran.code == 0);
