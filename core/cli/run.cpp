@@ -82,7 +82,6 @@ int run_sweep(const std::string& path, const JobContext& context, const std::vec
     if (!context.json) print(fmt::format("\n== {} ({} of {})\n", run.name, results.size() + 1, runs.size()));
     std::vector<Override> all = overrides;
     all.insert(all.end(), run.overrides.begin(), run.overrides.end());
-    all.push_back({"~sweep", 0});
     results.emplace_back(run.name, run_one(path, context, all, run.name));
     if (results.back().second.exit_code != 0) code = results.back().second.exit_code;
   }

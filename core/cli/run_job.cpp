@@ -106,7 +106,7 @@ void overridden(const Node& node, const std::string& path, Value& lines) {
   for (const Node& child : node.children) {
     const std::string below = join_path(path, child.key);
     if (child.is_table()) overridden(child, below, lines);
-    else if (child.origin.kind == Origin::Kind::Override) lines.as_array().emplace_back(fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
+    else if (child.origin.kind == Origin::Kind::Override && below != "run.threads") lines.as_array().emplace_back(fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
   }
 }
 

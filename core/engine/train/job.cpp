@@ -98,6 +98,7 @@ void TrainJob::prepare() {
 }
 
 void TrainJob::build() {
+  at::manual_seed(static_cast<uint64_t>(space_.tables.run.seed));  // LibTorch seeds its own generator by the clock
   model_ = build_model(space_.model_spec, space_.tables, *call_.host, space_.device->device());
   std::optional<std::string> from;
   if (resume_) from = CheckpointFolder(directory_.file("ckpt")).latest();
