@@ -43,10 +43,12 @@ int run_plan(const std::vector<std::string>& words) {
 int run_data(const std::vector<std::string>& words) {
   const Arguments arguments("data", words);
   const std::vector<std::string>& given = arguments.positional();
-  if (given.size() != 2 || (given[0] != "stats" && given[0] != "preview"))
-    throw Error(Code::Usage, "expected `mortise data stats RECIPE` or `mortise data preview RECIPE`", "mortise data --help");
+  if (given.size() != 2 || (given[0] != "stats" && given[0] != "preview" && given[0] != "batches"))
+    throw Error(Code::Usage, "expected `mortise data stats RECIPE`, `mortise data preview RECIPE` or `mortise data batches RECIPE --to FILE`", "mortise data --help");
+  if ((given[0] == "batches") != arguments.has("to")) throw Error(Code::Usage, "--to FILE.safetensors belongs to `mortise data batches`", "mortise data --help");
   Value options = Value::table();
   options["what"] = given[0];
+  options["to"] = arguments.get("to");
   if (arguments.has("rows")) {
     const std::string rows = arguments.get("rows");
     MORTISE_CHECK(!rows.empty() && rows.size() < 7 && rows.find_first_not_of("0123456789") == std::string::npos, "--rows takes a number, got {}", rows);

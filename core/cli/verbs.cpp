@@ -98,8 +98,8 @@ const std::vector<Verb>& verbs() {
         {"threads", "N", "0: all cores"}},
        "  mortise export runs/quickstart-1 --to exported\n",
        run_export},
-      {"data", "stats|preview RECIPE", "count a recipe's data by source, step and length, or show the rows that training sees",
-       {{"rows", "N", "rows of a preview (3)"}},
+      {"data", "stats|preview|batches RECIPE", "count a recipe's data by source, step and length; show or write the rows that training sees",
+       {{"rows", "N", "how many rows (3)"}, {"to", "F.safetensors", "where `batches` writes ids, positions, targets and segments"}},
        "  mortise data stats train.toml\n"
        "  mortise data preview train.toml --rows 1\n",
        run_data},

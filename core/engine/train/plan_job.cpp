@@ -6,12 +6,16 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "core/engine/train/plan.hpp"
 #include "core/engine/train/progress.hpp"
 #include "core/engine/verbs.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+#include "mortise/safetensors.hpp"
 
 namespace mortise::core {
 
@@ -112,6 +116,28 @@ Value preview_rows(const Workspace& space, int64_t count) {
   return rows;
 }
 
+// The first rows of training as tensors: ids, positions, targets (−100 where masked) and segments, each [rows, T].
+void write_batches(const Workspace& space, int64_t count, const std::string& path) {
+  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < count; ++i) indices.push_back(order.at(i));
+  const Batch batch = make_batch(space.tokens, *space.rows, indices);
+  at::Tensor targets = batch.targets_N.clone();
+  if (batch.mask_N.defined()) targets.masked_fill_(batch.mask_N.logical_not(), -100);
+  const at::IntArrayRef shape = batch.tokens.ids_BT.sizes();
+  std::vector<std::pair<std::string, at::Tensor>> tensors = {
+      {"ids", batch.tokens.ids_BT}, {"positions", batch.tokens.positions_BT}, {"targets", targets.view(shape)}};
+  if (batch.tokens.segments_BT.defined()) tensors.emplace_back("segments", batch.tokens.segments_BT.to(at::kLong));
+  std::vector<safetensors::Entry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, Dtype::I64, tensor.sizes().vec(), 0, static_cast<int64_t>(tensor.nbytes())});
+  safetensors::Writer writer(path, safetensors::lay_out(std::move(entries)));
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor dense = tensor.contiguous();
+    writer.write(name, std::as_bytes(std::span(dense.const_data_ptr<int64_t>(), static_cast<size_t>(dense.numel()))));
+  }
+  writer.commit();
+}
+
 }  // namespace
 
 int run_plan(const EngineCall& call) {
@@ -132,6 +158,10 @@ int run_data(const EngineCall& call) {
   const bool json = call.options->get("json", false);
   if (call.options->get("what", "stats") == "stats") {
     fmt::print("{}", json ? to_json(stats_value(space)) + "\n" : stats_text(space));
+    return 0;
+  }
+  if (call.options->get("what", "") == "batches") {
+    write_batches(space, call.options->get("rows", int64_t{3}), call.options->get("to", ""));
     return 0;
   }
   const Value rows = preview_rows(space, call.options->get("rows", int64_t{3}));
