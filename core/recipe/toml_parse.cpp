@@ -1,5 +1,18 @@
 // toml++ (header-only, this source alone) behind the scan.  Its tables are sorted by name; the order of the text is
 // restored from the positions of the keys.  Dates have no use in a recipe and are refused.
+//
+// toml++ 3.3 has inputs ("[`x]") on which its own assertions fail, and compiles them away in a release.  They are kept
+// here, as exceptions, and become a syntax error like any other.
+namespace mortise::core {
+
+struct ParserFault {};
+
+[[noreturn]] inline void parser_fault() { throw ParserFault(); }
+
+}  // namespace mortise::core
+
+#undef NDEBUG
+#define TOML_ASSERT(condition) (static_cast<bool>(condition) ? static_cast<void>(0) : ::mortise::core::parser_fault())
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -7,7 +20,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
+#include <vector>
 
 #include "core/recipe/toml_read.hpp"
 
@@ -101,6 +116,25 @@ void report(const std::shared_ptr<const SourceFile>& file, std::string code, std
   out.add(std::move(d));
 }
 
+// An assertion has no place.  The first line with which the text up to it fails is where it is: any longer text fails too.
+int32_t faulty_line(std::string_view text) {
+  std::vector<size_t> ends;
+  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) ends.push_back(at + 1);
+  ends.push_back(text.size());
+  const auto passes = [&](size_t end) {
+    try {
+      static_cast<void>(toml::parse(text.substr(0, end)));
+    } catch (const toml::parse_error&) {
+      return true;
+    } catch (const ParserFault&) {
+      return false;
+    }
+    return true;
+  };
+  const auto it = std::partition_point(ends.begin(), ends.end(), passes);
+  return static_cast<int32_t>(std::min<std::ptrdiff_t>(it - ends.begin(), std::ssize(ends) - 1)) + 1;
+}
+
 }  // namespace
 
 Node parse_toml(const std::shared_ptr<const SourceFile>& file, Diagnostics& diagnostics) {
@@ -120,6 +154,9 @@ Node parse_toml(const std::shared_ptr<const SourceFile>& file, Diagnostics& diag
     const auto& begin = error.source().begin;
     report(file, "E003", fmt::format("not TOML: {}", error.description()), static_cast<int32_t>(begin.line), static_cast<int32_t>(begin.column), diagnostics);
     return Node::table(origin);
+  } catch (const ParserFault&) {
+    report(file, "E003", "not TOML: this line is malformed", faulty_line(file->text), 1, diagnostics);
+    return Node::table(origin);
   }
 }
 
@@ -134,6 +171,8 @@ std::optional<Node> parse_toml_value(std::string_view text, const Origin& origin
     root.children[0].key.clear();
     return std::move(root.children[0]);
   } catch (const toml::parse_error&) {
+    return std::nullopt;
+  } catch (const ParserFault&) {
     return std::nullopt;
   }
 }

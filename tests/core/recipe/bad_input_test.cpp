@@ -72,6 +72,10 @@ TEST_SUITE("core.recipe.bad_input") {
     }
   }
 
+  TEST_CASE("what trips the parser's own assertions is a syntax error with its line") {
+    CHECK(contains(messages("a = 1\n\n[`x]\nb = 2\n"), "error[E003] not TOML: this line is malformed   bad.toml:3:1"));
+  }
+
   TEST_CASE("empty files, BOM and CRLF") {
     CHECK(contains(messages(""), "task \"train\" needs [tokenizer]"));
     std::string crlf = "\xef\xbb\xbf";
