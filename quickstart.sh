@@ -18,7 +18,7 @@ main() {
   sdk/bootstrap/bootstrap.sh
   need_space . 1500 "the quick-start build"
   configure
-  build_targets mortise mortise_engine
+  build_targets mortise_cli mortise_engine
   build_missing_plugins
   run_recipe "$@"
   say "everything took $(took "$start")"
@@ -84,8 +84,8 @@ suggest() {
 The report:  $report
 
 Three things to try next:
-  $mortise generate --model ${report%/report.html} --prompt "a kind of"
-  ninja -C $build plugin_optimizer_lion && $mortise run $recipe --set optimizer.type=lion
+  $mortise generate --model ${report%/report.html} --prompt "cat (noun):"
+  ninja -C $build plugin_optimizer_lion && $mortise run $recipe --set optimizer.type=lion --set optimizer.lr=3e-4
   $mortise new-plugin optimizer my_optimizer --id org.example
 TEXT
 }

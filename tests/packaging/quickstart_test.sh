@@ -56,7 +56,7 @@ line() { grep -nE -m 1 "$1" "$log" | cut -d: -f1; }
 make_tree
 check "the quick start succeeds" quickstart --set run.steps=5
 check "it starts with the bootstrap" test "$(head -n 1 "$log")" = bootstrap
-check "the CLI and the engine are built first" test "$(line 'target mortise mortise_engine')" -lt "$(line plugin_)"
+check "the CLI and the engine are built first" test "$(line 'target mortise_cli mortise_engine')" -lt "$(line plugin_)"
 check "a missing plugin is built" grep -q -- '--target plugin_tokenizer_byte_bpe' "$log"
 check "what that one needs is built next" grep -q -- '--target plugin_data_source_wordnet' "$log"
 check "packages of a plugin are installed before it is built" \
