@@ -129,7 +129,7 @@ const std::vector<Verb>& verbs() {
         {"junit", "FILE", "write a JUnit report"},
         {"config", "FILE", "conform.toml: parameters and examples that the kit cannot invent"},
         {"suite", "FILE.so", "a suite of your own; may be repeated"},
-        {"timeout", "S", "seconds without a sign of life after which a check is killed; 60 when absent"}},
+        {"timeout", "S", "seconds without a sign of life after which a check is killed; 180 when absent"}},
        "  mortise conform build/lib/mortise/plugins/org.acme.lion/lion.so\n"
        "  mortise conform lion.so --only \"resumed run\" --seed 7\n"
        "Exit code: 0 all passed, 6 a check failed.\n",
