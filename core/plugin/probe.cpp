@@ -2,8 +2,11 @@
 #include "core/plugin/probe.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
+#include <sstream>
+#include <vector>
 
 #include "core/plugin/child.hpp"
 #include "core/plugin/handshake.hpp"
@@ -28,13 +31,16 @@ std::string spoken(const std::string& err) {
   return text;
 }
 
+// The last lines of what the child said, without the stack frames that LibTorch appends to its messages.
 std::string last_lines(const std::string& text) {
-  size_t begin = text.size();
-  for (int lines = 0; begin > 0 && lines <= 5; --begin)
-    if (text[begin - 1] == '\n') ++lines;
-  std::string tail = text.substr(begin);
-  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  return tail.empty() ? "" : "\n    it said: " + tail;
+  constexpr size_t kLines = 5;
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty() && !line.starts_with("frame #")) lines.push_back(std::move(line));
+  if (lines.empty()) return "";
+  if (lines.size() > kLines) lines.erase(lines.begin(), lines.end() - kLines);
+  return fmt::format("\n    it said: {}", fmt::join(lines, "\n             "));
 }
 
 }  // namespace
