@@ -53,6 +53,8 @@ std::string Checker::elsewhere(const std::string& key) const {
 void Checker::unknown(const Block& block, const Node& child, const std::string& path) {
   const std::string title = path.empty() ? "at the top level" : fmt::format("in [{}]", path);
   Diagnostic& d = report("E102", fmt::format("unknown key `{}` {}", child.key, title), child.key_origin);
+  constexpr size_t kMostSearched = 200;  // as many as are shown
+  if (pending_.size() > kMostSearched) return;
   d.owner = block.owner;
   d.accepted = accepted_keys(block);
   const ForeignName* foreign = foreign_name(child.key);

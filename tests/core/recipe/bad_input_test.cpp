@@ -1,7 +1,7 @@
 // Texts that are no recipes: nothing crashes, nothing hangs, and every one gets its sentence.
 #include <doctest/doctest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "core/recipe/resolve.hpp"
 #include "core/recipe/toml_read.hpp"
@@ -117,10 +117,10 @@ TEST_SUITE("core.recipe.bad_input") {
   }
 
   TEST_CASE("a hostile size stays quick") {
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of this process: the machine may be busy
     std::string text;
     for (int i = 0; i < 9000; ++i) text += "unknown_key_number_" + std::to_string(i) + " = 1\n";
     CHECK(contains(messages(text), "200 errors"));
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+    CHECK((std::clock() - begin) / CLOCKS_PER_SEC < 5);
   }
 }
