@@ -10,6 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=sdk/bootstrap/say.sh
 source sdk/bootstrap/say.sh
 jobs=$(num_jobs)
+# Tests make plugins crash on purpose: the signal itself is what the host must see.
+export ASAN_OPTIONS=handle_segv=0:handle_abort=0
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
 export OMP_WAIT_POLICY=passive # tests share the cores: threads that wait must not spin
 failed=() torch_dir=''
