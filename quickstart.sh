@@ -86,7 +86,7 @@ The report:  $report
 Three things to try next:
   $mortise generate --model ${report%/report.html} --prompt "cat (noun):"
   ninja -C $build plugin_optimizer_lion && $mortise run $recipe --set optimizer.type=lion --set optimizer.lr=3e-4
-  $mortise new-plugin optimizer my_optimizer --id org.example
+  $mortise new-plugin optimizer my_optimizer --id org.acme
 TEXT
 }
 

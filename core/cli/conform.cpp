@@ -61,7 +61,7 @@ class ProbeFolder {
 class Conductor {
  public:
   Conductor(const Options& options, std::string library, const ProbeFolder& folder) : options_(options), library_(std::move(library)), folder_(folder) {
-    timeout_s_ = static_cast<double>(options.integer("--timeout", 60));
+    timeout_s_ = static_cast<double>(options.integer("--timeout", 180));
   }
 
   const std::vector<std::string>& checks() const { return checks_; }
