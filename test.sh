@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=sdk/bootstrap/say.sh
 source sdk/bootstrap/say.sh
 jobs=$(num_jobs)
+export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
 export OMP_WAIT_POLICY=passive # tests share the cores: threads that wait must not spin
 failed=() torch_dir=''
 
