@@ -82,7 +82,8 @@ class Starter {
     std::string names;
     for (const ComponentEntry* entry : entries) names += (names.empty() ? "" : ", ") + entry->name;
     if (!needed) {
-      out_ += fmt::format("\n# [{}]  # {}\n# type = \"{}\"{:<20} # one of: {}\n", path, slot.doc, entries.front()->name, "", names);
+      out_ += fmt::format("\n# [{}]  # {}\n", path, slot.doc);
+      line(fmt::format("# type = \"{}\"", entries.front()->name), "one of: " + names);
       return;
     }
     out_ += fmt::format("\n[{}]  # {}\n", path, slot.doc);
@@ -125,9 +126,13 @@ class Starter {
     if (!info.choices.empty()) return info.choices.front();
     switch (info.type) {
       case FieldType::Bool: return false;
-      case FieldType::Int: return static_cast<int64_t>(info.min.value_or(0)) + (info.min_excluded ? 1 : 0);
+      case FieldType::Int: {
+        const double low = info.min.value_or(0) + (info.min_excluded ? 1 : 0);
+        return static_cast<int64_t>(std::clamp(4.0, low, std::max(low, info.max.value_or(4.0))));
+      }
       case FieldType::Float: return info.min_excluded ? (info.max ? (*info.min + *info.max) / 2 : *info.min + 1) : info.min.value_or(0);
-      case FieldType::String: return "fill-in";
+      case FieldType::String:
+      case FieldType::Any: return "fill-in";
       case FieldType::Array: return Value::array();
       default: break;
     }

@@ -76,6 +76,11 @@ TEST_SUITE("core.recipe.bad_input") {
     CHECK(contains(messages("a = 1\n\n[`x]\nb = 2\n"), "error[E003] not TOML: this line is malformed   bad.toml:3:1"));
   }
 
+  TEST_CASE("letters of other scripts are text, and keys only in quotes") {
+    CHECK(contains(messages("\xd0\xb6 = 1\n"), "error[E003] not TOML"));
+    CHECK(check_recipe_text(std::string(fake::kRecipe) + "[vars]\n\"\xd0\xb6\" = \"\"\"a\\\n  \xd0\xb6\"\"\"\n", "ok.toml", plugins().catalog()).ok());
+  }
+
   TEST_CASE("empty files, BOM and CRLF") {
     CHECK(contains(messages(""), "task \"train\" needs [tokenizer]"));
     std::string crlf = "\xef\xbb\xbf";
