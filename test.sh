@@ -31,7 +31,7 @@ main() {
 
   build ci
   build asan_plain
-  build fuzz
+  build fuzz --target fuzzers
   run_tests asan_plain "${labels[@]}"
   run_tests fuzz
   ((${#failed[@]} == 0)) || say "FAILED before the main tests: ${failed[*]}; its output stands above"
@@ -40,13 +40,14 @@ main() {
   ((${#failed[@]} == 0)) || fail "these failed: ${failed[*]}"
 }
 
-# Configures and builds one preset into build/<preset>; ninja shows its progress on a terminal, only failures in a pipe.
+# Configures and builds one preset (further words: arguments of cmake --build) into build/<preset>; ninja shows its progress on a terminal, only failures in a pipe.
 build() {
   local preset=$1 start=$SECONDS quiet=()
+  shift
   [[ -t 1 ]] || quiet=(-- --quiet)
   say "building preset $preset with $jobs jobs"
   cmake --preset "$preset" --log-level=WARNING -DMORTISE_TORCH_DIR="$torch_dir" >/dev/null
-  cmake --build "build/$preset" --parallel "$jobs" "${quiet[@]}"
+  cmake --build "build/$preset" --parallel "$jobs" "$@" "${quiet[@]}"
   say "preset $preset built in $(took "$start")"
 }
 
