@@ -32,7 +32,7 @@ main() {
   build ci
   build asan_plain
   build fuzz --target fuzzers
-  run_tests asan_plain "${labels[@]}"
+  run_tests asan_plain --label-regex "unit|conform" "${labels[@]}" # recipes and packaging need the tensor tier
   run_tests fuzz
   ((${#failed[@]} == 0)) || say "FAILED before the main tests: ${failed[*]}; its output stands above"
   say "bootstrap, builds and sanitizers took $(took 0); now the tests"
