@@ -1,4 +1,5 @@
-// The words of one verb, read by its entry of the verb table.  What a verb does not know is an error with did-you-mean.
+// The words of one verb, read by its entry of the verb table.  What a verb does not know is an
+// error with did-you-mean.
 #pragma once
 
 #include <map>
@@ -17,10 +18,13 @@ class Arguments {
   Arguments(std::string_view verb, const std::vector<std::string>& words);
 
   bool has(std::string_view option) const { return values_.count(std::string(option)) != 0; }
+
   /// The last value given, or empty.
   std::string get(std::string_view option) const;
   std::vector<std::string> all(std::string_view option) const;
+
   const std::vector<std::string>& positional() const { return positional_; }
+
   /// The one positional word.  Throws: Error{Usage} naming what is missing or too much.
   const std::string& only(std::string_view what) const;
 

@@ -1,5 +1,6 @@
 // The verbs for plugin authors.  Each takes the words after the verb and returns the exit code.
-// Throws: Error{Usage} on wrong words; what else fails is an Error of its own code.   Thread: [main-thread].
+// Throws: Error{Usage} on wrong words; what else fails is an Error of its own code.   Thread:
+// [main-thread].
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// A component and its parameters as text: for `inspect` on a terminal and for the Markdown reference.
+// A component and its parameters as text: for `inspect` on a terminal and for the Markdown
+// reference.
 #pragma once
 
 #include <string>
@@ -17,8 +18,11 @@ std::string default_text(const FieldInfo& field);
 /// A value as TOML, in one line.
 std::string toml_text(const Value& value);
 /// One row a parameter, nested tables flattened as a.b.
-std::vector<const FieldInfo*> flatten(const std::vector<FieldInfo>& fields, std::vector<std::string>& paths, const std::string& prefix = {});
-/// The recipe table in which a component of this kind stands: "eval.rouge", "optimizer", "model.layer.NAME.attention".
+std::vector<const FieldInfo*> flatten(const std::vector<FieldInfo>& fields,
+                                      std::vector<std::string>& paths,
+                                      const std::string& prefix = {});
+/// The recipe table in which a component of this kind stands: "eval.rouge", "optimizer",
+/// "model.layer.NAME.attention".
 std::string example_path(std::string_view kind, std::string_view name);
 /// The component's recipe table with its defaults; required parameters stand as comments.
 std::string example_table(const ComponentEntry& entry);

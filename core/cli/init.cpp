@@ -1,4 +1,5 @@
-// mortise init TASK: a starter recipe made from the schemas of the installed plugins, every parameter explained.
+// mortise init TASK: a starter recipe made from the schemas of the installed plugins, every
+// parameter explained.
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
 #include "core/recipe/starter.hpp"

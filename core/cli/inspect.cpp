@@ -1,13 +1,16 @@
 // mortise inspect [NAME | KIND/NAME | FILE.so] [--json] [--markdown DIR] [--plugin-path DIR]
 //
 // Reads manifests only.  A FILE.so is foreign: it is probed in a child.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
+
+#include <fmt/format.h>
+
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
 
 #include "core/cli/author_verbs.hpp"
 #include "core/cli/component_text.hpp"
@@ -16,8 +19,6 @@
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/probe.hpp"
 #include "core/recipe/suggest.hpp"
-#include "mortise/error.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
@@ -52,7 +53,8 @@ Value plugin_json(const PluginManifest& plugin) {
     out["fix"] = plugin.refusal_fix;
   }
   out["components"] = Value::array();
-  for (const ComponentEntry& entry : plugin.components) out["components"].as_array().push_back(component_json(entry));
+  for (const ComponentEntry& entry : plugin.components)
+    out["components"].as_array().push_back(component_json(entry));
   return out;
 }
 
@@ -69,16 +71,27 @@ std::string table_of(const Catalog& catalog) {
     if (kind_of(entry->interface_id) != kind) {
       kind = kind_of(entry->interface_id);
       const bool is_draft = entry->interface_id.find("-draft") != std::string::npos;
-      out += fmt::format("{}{}{}\n", out.empty() ? "" : "\n", kind, is_draft ? "   (draft: may still change)" : "");
+      out += fmt::format("{}{}{}\n",
+                         out.empty() ? "" : "\n",
+                         kind,
+                         is_draft ? "   (draft: may still change)" : "");
     }
-    out += fmt::format("  {:<{}}  {:<{}}  {} {}\n", entry->name, name_width, entry->doc, doc_width, entry->plugin->id, entry->plugin->version);
+    out += fmt::format("  {:<{}}  {:<{}}  {} {}\n",
+                       entry->name,
+                       name_width,
+                       entry->doc,
+                       doc_width,
+                       entry->plugin->id,
+                       entry->plugin->version);
     ++components;
   }
   for (const PluginManifest& plugin : catalog.plugins())
     if (!plugin.refusal.empty()) {
       out += (refused++ == 0 ? "\nrefused\n" : "") + refusal_text(plugin);
     }
-  out += fmt::format("\n{} components of {} plugins{}.  mortise inspect KIND/NAME shows one.\n", components, catalog.plugins().size() - refused,
+  out += fmt::format("\n{} components of {} plugins{}.  mortise inspect KIND/NAME shows one.\n",
+                     components,
+                     catalog.plugins().size() - refused,
                      refused > 0 ? fmt::format("; {} refused", refused) : "");
   if (components + refused == 0) {
     out += "searched:\n";
@@ -89,7 +102,11 @@ std::string table_of(const Catalog& catalog) {
 
 std::string capability_lines(const char* title, const std::vector<Capability>& items) {
   std::string out;
-  for (const Capability& item : items) out += fmt::format("  {:<10} {}{}\n", out.empty() ? title : "", item.name, item.when.empty() ? "" : " when " + item.when);
+  for (const Capability& item : items)
+    out += fmt::format("  {:<10} {}{}\n",
+                       out.empty() ? title : "",
+                       item.name,
+                       item.when.empty() ? "" : " when " + item.when);
   return out;
 }
 
@@ -106,8 +123,16 @@ std::string parameters_of(const SchemaInfo& schema) {
   std::string out = "\nparameters\n";
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string range = range_text(*rows[i]);
-    out += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}{}{}\n", paths[i], path_width, type_text(*rows[i]), type_width, default_text(*rows[i]), default_width, rows[i]->doc,
-                       range.empty() ? "" : fmt::format(" ({})", range), rows[i]->since.empty() ? "" : fmt::format(" [since {}]", rows[i]->since));
+    out += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}{}{}\n",
+                       paths[i],
+                       path_width,
+                       type_text(*rows[i]),
+                       type_width,
+                       default_text(*rows[i]),
+                       default_width,
+                       rows[i]->doc,
+                       range.empty() ? "" : fmt::format(" ({})", range),
+                       rows[i]->since.empty() ? "" : fmt::format(" [since {}]", rows[i]->since));
   }
   return out;
 }
@@ -115,12 +140,19 @@ std::string parameters_of(const SchemaInfo& schema) {
 std::string page_of(const ComponentEntry& entry, const PluginManifest& plugin) {
   const SchemaInfo& schema = entry.schema();
   std::string out = fmt::format("{}/{}: {}\n", kind_of(entry.interface_id), entry.name, entry.doc);
-  out += fmt::format("  plugin     {} {} ({})   {}\n  interface  {}{}\n", plugin.id, plugin.version, plugin.license, plugin.path(), entry.interface_id,
-                     entry.interface_id.find("-draft") != std::string::npos ? "   (draft: may still change)" : "");
+  out += fmt::format(
+      "  plugin     {} {} ({})   {}\n  interface  {}{}\n",
+      plugin.id,
+      plugin.version,
+      plugin.license,
+      plugin.path(),
+      entry.interface_id,
+      entry.interface_id.find("-draft") != std::string::npos ? "   (draft: may still change)" : "");
   out += capability_lines("provides", schema.provides) + capability_lines("needs", schema.needs);
   out += parameters_of(schema);
   if (!schema.rules.empty()) out += "\nrules\n";
-  for (const Rule& rule : schema.rules) out += fmt::format("  {}   {}\n", rule.expression, rule.message);
+  for (const Rule& rule : schema.rules)
+    out += fmt::format("  {}   {}\n", rule.expression, rule.message);
   return out + "\nexample\n" + example_table(entry);
 }
 
@@ -130,7 +162,8 @@ std::vector<const ComponentEntry*> named(const Catalog& catalog, const std::stri
   const std::string name = slash == std::string::npos ? word : word.substr(slash + 1);
   std::vector<const ComponentEntry*> found;
   std::set<std::string> kinds;
-  for (const ComponentEntry* entry : catalog.components()) kinds.emplace(kind_of(entry->interface_id));
+  for (const ComponentEntry* entry : catalog.components())
+    kinds.emplace(kind_of(entry->interface_id));
   for (const std::string& each : kinds)
     if (kind.empty() || kind == each)
       for (const ComponentEntry* entry : catalog.providers(each, name)) found.push_back(entry);
@@ -141,7 +174,10 @@ std::vector<const ComponentEntry*> named(const Catalog& catalog, const std::stri
 [[noreturn]] void nothing_named(const Catalog& catalog, const std::string& word) {
   for (const PluginManifest& plugin : catalog.plugins())
     for (const ComponentEntry& entry : plugin.components)
-      if (!plugin.refusal.empty() && (entry.name == word || fmt::format("{}/{}", kind_of(entry.interface_id), entry.name) == word)) throw PluginError(plugin.refusal, plugin.refusal_fix);
+      if (!plugin.refusal.empty() &&
+          (entry.name == word ||
+           fmt::format("{}/{}", kind_of(entry.interface_id), entry.name) == word))
+        throw PluginError(plugin.refusal, plugin.refusal_fix);
   std::string known;
   std::vector<std::string> words;
   for (const ComponentEntry* entry : catalog.components()) {
@@ -150,7 +186,11 @@ std::vector<const ComponentEntry*> named(const Catalog& catalog, const std::stri
     words.push_back(word.find('/') == std::string::npos ? entry->name : full);
   }
   const std::string near = nearest(word, words);
-  throw PluginError(fmt::format("no component is called \"{}\"{}; known: {}", word, near.empty() ? "" : fmt::format("   did you mean `{}`?", near), known.empty() ? "none" : known), "mortise inspect lists all; --plugin-path DIR adds a folder");
+  throw PluginError(fmt::format("no component is called \"{}\"{}; known: {}",
+                                word,
+                                near.empty() ? "" : fmt::format("   did you mean `{}`?", near),
+                                known.empty() ? "none" : known),
+                    "mortise inspect lists all; --plugin-path DIR adds a folder");
 }
 
 int inspect_library(const std::string& file, bool as_json) {
@@ -160,7 +200,8 @@ int inspect_library(const std::string& file, bool as_json) {
     print(to_json(plugin_json(plugin), 2) + "\n");
   } else {
     std::string out;
-    for (const ComponentEntry& entry : plugin.components) out += (out.empty() ? "" : "\n\n") + page_of(entry, plugin);
+    for (const ComponentEntry& entry : plugin.components)
+      out += (out.empty() ? "" : "\n\n") + page_of(entry, plugin);
     if (!plugin.refusal.empty()) out += "\n" + refusal_text(plugin);
     print(out);
   }
@@ -170,9 +211,11 @@ int inspect_library(const std::string& file, bool as_json) {
 Value catalog_json(const Catalog& catalog) {
   Value out = Value::table();
   out["search_path"] = Value::array();
-  for (const std::string& folder : catalog.search_path().folders) out["search_path"].as_array().emplace_back(folder);
+  for (const std::string& folder : catalog.search_path().folders)
+    out["search_path"].as_array().emplace_back(folder);
   out["plugins"] = Value::array();
-  for (const PluginManifest& plugin : catalog.plugins()) out["plugins"].as_array().push_back(plugin_json(plugin));
+  for (const PluginManifest& plugin : catalog.plugins())
+    out["plugins"].as_array().push_back(plugin_json(plugin));
   return out;
 }
 
@@ -180,7 +223,8 @@ Value catalog_json(const Catalog& catalog) {
 
 int run_inspect(const std::vector<std::string>& args) {
   const Options options("inspect", args, {"--json"}, {"--markdown", "--plugin-path"});
-  if (options.positional().size() > 1) throw Error(Code::Usage, "inspect takes one name or file at most");
+  if (options.positional().size() > 1)
+    throw Error(Code::Usage, "inspect takes one name or file at most");
   const std::string word = options.positional().empty() ? "" : options.positional().front();
   const bool as_json = options.has("--json");
   if (word.find(".so") != std::string::npos) return inspect_library(word, as_json);
@@ -195,7 +239,8 @@ int run_inspect(const std::vector<std::string>& args) {
     if (found.empty()) nothing_named(catalog, word);
     std::string out;
     for (const ComponentEntry* entry : found)
-      out += as_json ? to_json(component_json(*entry), 2) + "\n" : (out.empty() ? "" : "\n\n") + page_of(*entry, *entry->plugin);
+      out += as_json ? to_json(component_json(*entry), 2) + "\n"
+                     : (out.empty() ? "" : "\n\n") + page_of(*entry, *entry->plugin);
     print(out);
   }
   return 0;

@@ -1,10 +1,10 @@
 // Splits the words of one verb.
 #include "core/cli/options.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 
@@ -17,9 +17,14 @@ constexpr std::string_view kCommonFlags[] = {"--json", "--verbose"};
 
 }  // namespace
 
-Options::Options(std::string_view verb, const std::vector<std::string>& args, std::initializer_list<std::string_view> flags, std::initializer_list<std::string_view> valued)
+Options::Options(std::string_view verb,
+                 const std::vector<std::string>& args,
+                 std::initializer_list<std::string_view> flags,
+                 std::initializer_list<std::string_view> valued)
     : verb_(verb) {
-  const auto is_in = [](const auto& list, std::string_view name) { return std::find(std::begin(list), std::end(list), name) != std::end(list); };
+  const auto is_in = [](const auto& list, std::string_view name) {
+    return std::find(std::begin(list), std::end(list), name) != std::end(list);
+  };
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string_view word = args[i];
     if (word.size() < 2 || word.substr(0, 2) != "--") {
@@ -31,13 +36,19 @@ Options::Options(std::string_view verb, const std::vector<std::string>& args, st
     if ((is_in(flags, name) || is_in(kCommonFlags, name)) && equals == std::string_view::npos) {
       values_[name];
     } else if (is_in(valued, name) || name == "--color") {
-      if (equals == std::string_view::npos && i + 1 == args.size()) throw Error(Code::Usage, fmt::format("{} needs a value", name), fmt::format("mortise {} --help", verb_));
-      values_[name].push_back(equals == std::string_view::npos ? args[++i] : std::string(word.substr(equals + 1)));
+      if (equals == std::string_view::npos && i + 1 == args.size())
+        throw Error(Code::Usage,
+                    fmt::format("{} needs a value", name),
+                    fmt::format("mortise {} --help", verb_));
+      values_[name].push_back(
+          equals == std::string_view::npos ? args[++i] : std::string(word.substr(equals + 1)));
     } else {
       std::string known;
       for (const auto& list : {flags, valued})
         for (std::string_view item : list) known += fmt::format(" {}", item);
-      throw Error(Code::Usage, fmt::format("mortise {} does not know {}; it knows:{}", verb_, word, known), fmt::format("mortise {} --help", verb_));
+      throw Error(Code::Usage,
+                  fmt::format("mortise {} does not know {}; it knows:{}", verb_, word, known),
+                  fmt::format("mortise {} --help", verb_));
     }
   }
 }
@@ -57,7 +68,8 @@ int64_t Options::integer(std::string_view name, int64_t otherwise) const {
   if (text.empty()) return otherwise;
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) throw Error(Code::Usage, fmt::format("{} needs an integer, got \"{}\"", name, text));
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(Code::Usage, fmt::format("{} needs an integer, got \"{}\"", name, text));
   return value;
 }
 

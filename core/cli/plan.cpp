@@ -1,23 +1,30 @@
-// mortise plan and mortise data: what a recipe will cost and what its data are, without training anything.
+// mortise plan and mortise data: what a recipe will cost and what its data are, without training
+// anything.
 #include <fmt/format.h>
+
+#include "mortise/error.hpp"
 
 #include "core/cli/engine_loader.hpp"
 #include "core/cli/run_job.hpp"
 #include "core/cli/verbs.hpp"
-#include "mortise/error.hpp"
 
 namespace mortise::core {
 
 namespace {
 
-int call_with_recipe(const Arguments& arguments, const std::string& path, std::string_view verb, Value options) {
+int call_with_recipe(const Arguments& arguments,
+                     const std::string& path,
+                     std::string_view verb,
+                     Value options) {
   const Catalog catalog = arguments.catalog();
   PluginHost host(catalog);
   const JobContext context{catalog, host, arguments.has("json"), false, {}};
   ResolveOptions resolve_options;
   resolve_options.overrides = arguments.overrides();
   const Resolved resolved = resolve_job(path, context, resolve_options);
-  MORTISE_CHECK(resolved.tree.find("data") != nullptr && resolved.tree.find("tokenizer") != nullptr, "`mortise {}` is about training data; {} has no [data.train.*] and [tokenizer]", verb,
+  MORTISE_CHECK(resolved.tree.find("data") != nullptr && resolved.tree.find("tokenizer") != nullptr,
+                "`mortise {}` is about training data; {} has no [data.train.*] and [tokenizer]",
+                verb,
                 path);
   options["json"] = arguments.has("json");
   options["notes"] = plan_notes(resolved);
@@ -44,14 +51,23 @@ int run_data(const std::vector<std::string>& words) {
   const Arguments arguments("data", words);
   const std::vector<std::string>& given = arguments.positional();
   if (given.size() != 2 || (given[0] != "stats" && given[0] != "preview" && given[0] != "batches"))
-    throw Error(Code::Usage, "expected `mortise data stats RECIPE`, `mortise data preview RECIPE` or `mortise data batches RECIPE --to FILE`", "mortise data --help");
-  if ((given[0] == "batches") != arguments.has("to")) throw Error(Code::Usage, "--to FILE.safetensors belongs to `mortise data batches`", "mortise data --help");
+    throw Error(Code::Usage,
+                "expected `mortise data stats RECIPE`, `mortise data preview RECIPE` or `mortise "
+                "data batches RECIPE --to FILE`",
+                "mortise data --help");
+  if ((given[0] == "batches") != arguments.has("to"))
+    throw Error(Code::Usage,
+                "--to FILE.safetensors belongs to `mortise data batches`",
+                "mortise data --help");
   Value options = Value::table();
   options["what"] = given[0];
   options["to"] = arguments.get("to");
   if (arguments.has("rows")) {
     const std::string rows = arguments.get("rows");
-    MORTISE_CHECK(!rows.empty() && rows.size() < 7 && rows.find_first_not_of("0123456789") == std::string::npos, "--rows takes a number, got {}", rows);
+    MORTISE_CHECK(!rows.empty() && rows.size() < 7 &&
+                      rows.find_first_not_of("0123456789") == std::string::npos,
+                  "--rows takes a number, got {}",
+                  rows);
     options["rows"] = static_cast<int64_t>(std::stoll(rows));
   }
   return call_with_recipe(arguments, given[1], "data", std::move(options));

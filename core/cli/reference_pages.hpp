@@ -1,4 +1,5 @@
-// docs/reference/: one Markdown page a kind, made of the schemas.  A test fails when the committed pages are stale.
+// docs/reference/: one Markdown page a kind, made of the schemas.  A test fails when the committed
+// pages are stale.
 #pragma once
 
 #include <string>

@@ -1,16 +1,18 @@
-// mortise run: a recipe becomes a run directory with everything in it.  Sweeps and pipelines are several such directories.
-#include <fmt/format.h>
-
+// mortise run: a recipe becomes a run directory with everything in it.  Sweeps and pipelines are
+// several such directories.
 #include <filesystem>
 
-#include "core/cli/run_job.hpp"
-#include "core/cli/verbs.hpp"
-#include "core/cli/engine_loader.hpp"
-#include "core/recipe/sweep.hpp"
-#include "core/run/lock.hpp"
+#include <fmt/format.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+
+#include "core/cli/engine_loader.hpp"
+#include "core/cli/run_job.hpp"
+#include "core/cli/verbs.hpp"
+#include "core/recipe/sweep.hpp"
+#include "core/run/lock.hpp"
 
 namespace mortise::core {
 
@@ -18,21 +20,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Makes the directory that a recipe asks for, and reads the recipe again with it and the threads filled in.
+/// Makes the directory that a recipe asks for, and reads the recipe again with it and the threads
+/// filled in.
 struct Prepared {
   RunDirectory directory;
   Resolved resolved;
 };
 
-Prepared prepare(const std::string& path, const JobContext& context, const std::vector<Override>& overrides, const std::string& suffix) {
+Prepared prepare(const std::string& path,
+                 const JobContext& context,
+                 const std::vector<Override>& overrides,
+                 const std::string& suffix) {
   ResolveOptions options;
   options.overrides = overrides;
   const Resolved first = resolve_job(path, context, options);
   const Value* run = first.tree.find("run");
   const std::string dir = run == nullptr ? "" : run->get("dir", "");
-  RunDirectory directory = RunDirectory::create(suffix.empty() ? first.name : first.name + "-" + suffix, suffix.empty() || dir.empty() ? dir : dir + "/" + suffix);
+  RunDirectory directory =
+      RunDirectory::create(suffix.empty() ? first.name : first.name + "-" + suffix,
+                           suffix.empty() || dir.empty() ? dir : dir + "/" + suffix);
   options.run_dir = directory.path();
-  if (run == nullptr || run->get("threads", int64_t{0}) == 0)  // what was found is written down, so that a rerun has the same bits
+  if (run == nullptr || run->get("threads", int64_t{0}) ==
+                            0)  // what was found is written down, so that a rerun has the same bits
     options.overrides.push_back({fmt::format("run.threads={}", usable_cpus()), 0});
   return {directory, resolve_job(path, context, options)};
 }
@@ -40,7 +49,8 @@ Prepared prepare(const std::string& path, const JobContext& context, const std::
 JobResult run_stages(const Prepared& job, const JobContext& context) {
   JobResult total;
   total.directory = job.directory.path();
-  write_file(job.directory.file("recipe.toml"), job.resolved.files.empty() ? "" : job.resolved.files.front()->text);
+  write_file(job.directory.file("recipe.toml"),
+             job.resolved.files.empty() ? "" : job.resolved.files.front()->text);
   write_file(job.directory.file("resolved.toml"), to_toml(job.resolved));
   write_file(job.directory.file("resolved.json"), to_json(job.resolved.tree, 1) + "\n");
   RunStatus status;
@@ -50,36 +60,48 @@ JobResult run_stages(const Prepared& job, const JobContext& context) {
   std::vector<std::pair<std::string, Scores>> earlier;
   for (const Resolved& stage : job.resolved.stages) {
     if (!context.json) print(fmt::format("\n== stage {} ({})\n", stage.name, stage.task));
-    const JobResult result = run_job(stage, RunDirectory::create(stage.name, job.directory.file(stage.name)), context);
+    const JobResult result =
+        run_job(stage, RunDirectory::create(stage.name, job.directory.file(stage.name)), context);
     for (const auto& [name, value] : result.scores) status.scores[stage.name + "." + name] = value;
-    total.exit_code = result.exit_code != 0 ? result.exit_code : check_gates_of(stage, result.scores, earlier);
+    total.exit_code =
+        result.exit_code != 0 ? result.exit_code : check_gates_of(stage, result.scores, earlier);
     if (total.exit_code != 0) {
       status.message = fmt::format("stage {} ended with {}", stage.name, total.exit_code);
       break;
     }
     earlier.emplace_back(stage.name, result.scores);
   }
-  status.status = total.exit_code == 0 ? "done" : total.exit_code == static_cast<int>(Code::Interrupted) ? "interrupted" : "failed";
+  status.status = total.exit_code == 0                                     ? "done"
+                  : total.exit_code == static_cast<int>(Code::Interrupted) ? "interrupted"
+                                                                           : "failed";
   status.exit_code = total.exit_code;
   job.directory.write_status(status);
   return total;
 }
 
-JobResult run_one(const std::string& path, const JobContext& context, const std::vector<Override>& overrides, const std::string& suffix = {}) {
+JobResult run_one(const std::string& path,
+                  const JobContext& context,
+                  const std::vector<Override>& overrides,
+                  const std::string& suffix = {}) {
   const Prepared job = prepare(path, context, overrides, suffix);
-  if (!job.resolved.warnings.empty()) std::fputs(render(job.resolved.warnings, /*color=*/false).c_str(), stderr);
+  if (!job.resolved.warnings.empty())
+    std::fputs(render(job.resolved.warnings, /*color=*/false).c_str(), stderr);
   if (!job.resolved.stages.empty()) return run_stages(job, context);
   JobResult result = run_job(job.resolved, job.directory, context);
   if (result.exit_code == 0) result.exit_code = check_gates_of(job.resolved, result.scores, {});
   return result;
 }
 
-int run_sweep(const std::string& path, const JobContext& context, const std::vector<Override>& overrides, const std::vector<SweepRun>& runs) {
+int run_sweep(const std::string& path,
+              const JobContext& context,
+              const std::vector<Override>& overrides,
+              const std::vector<SweepRun>& runs) {
   std::vector<std::pair<std::string, JobResult>> results;
   int code = 0;
   for (const SweepRun& run : runs) {
     if (stop_signal() != 0) return static_cast<int>(Code::Interrupted);
-    if (!context.json) print(fmt::format("\n== {} ({} of {})\n", run.name, results.size() + 1, runs.size()));
+    if (!context.json)
+      print(fmt::format("\n== {} ({} of {})\n", run.name, results.size() + 1, runs.size()));
     std::vector<Override> all = overrides;
     all.insert(all.end(), run.overrides.begin(), run.overrides.end());
     results.emplace_back(run.name, run_one(path, context, all, run.name));
@@ -89,7 +111,8 @@ int run_sweep(const std::string& path, const JobContext& context, const std::vec
   std::string table = fmt::format("\n{:<40} {:>5}  scores\n", "run", "exit");
   for (const auto& [name, result] : results) {
     table += fmt::format("{:<40} {:>5}", name, result.exit_code);
-    for (const auto& [score, value] : result.scores) table += fmt::format("  {} {:.4g}", score, value);
+    for (const auto& [score, value] : result.scores)
+      table += fmt::format("  {} {:.4g}", score, value);
     table += "\n";
   }
   print(table);
@@ -101,7 +124,8 @@ int resume(const Arguments& arguments, const JobContext& context) {
   ResolveOptions options;
   options.overrides = arguments.overrides();
   options.run_dir = directory.path();
-  const std::string path = arguments.positional().empty() ? directory.file("resolved.toml") : arguments.only("RECIPE");
+  const std::string path =
+      arguments.positional().empty() ? directory.file("resolved.toml") : arguments.only("RECIPE");
   const Resolved now = resolve_job(path, context, options);
   check_resumable(parse_json(read_file(directory.file("resolved.json"))), now.tree);
   JobResult result = run_job(now, directory, context, /*resume=*/true);
@@ -116,7 +140,8 @@ int run_run(const std::vector<std::string>& words) {
   install_signals();
   const Catalog catalog = arguments.catalog();
   PluginHost host(catalog);
-  const JobContext context{catalog, host, arguments.has("json"), arguments.has("quiet"), arguments.get("locked")};
+  const JobContext context{
+      catalog, host, arguments.has("json"), arguments.has("quiet"), arguments.get("locked")};
   int code = 0;
   if (arguments.has("resume")) {
     code = resume(arguments, context);
@@ -125,9 +150,11 @@ int run_run(const std::vector<std::string>& words) {
     ResolveOptions options;
     options.overrides = arguments.overrides();
     Outcome outcome = check_recipe(path, catalog, options);
-    const std::vector<SweepRun> runs = outcome.ok() ? check_sweep(path, catalog, options, outcome) : std::vector<SweepRun>();
+    const std::vector<SweepRun> runs =
+        outcome.ok() ? check_sweep(path, catalog, options, outcome) : std::vector<SweepRun>();
     if (!outcome.ok()) throw RecipeErrors(std::move(outcome.diagnostics));
-    code = runs.empty() ? run_one(path, context, options.overrides).exit_code : run_sweep(path, context, options.overrides, runs);
+    code = runs.empty() ? run_one(path, context, options.overrides).exit_code
+                        : run_sweep(path, context, options.overrides, runs);
   }
   host.shutdown();
   return code;

@@ -1,18 +1,20 @@
-// One job: directory, texts, and the call of the engine; scoring a file of predictions needs no engine.
+// One job: directory, texts, and the call of the engine; scoring a file of predictions needs no
+// engine.
 #include "core/cli/run_job.hpp"
-
-#include <fmt/format.h>
 
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 
-#include "core/cli/engine_loader.hpp"
-#include "core/recipe/model_folder.hpp"
-#include "core/run/scoring.hpp"
+#include <fmt/format.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+
+#include "core/cli/engine_loader.hpp"
+#include "core/recipe/model_folder.hpp"
+#include "core/run/scoring.hpp"
 
 namespace mortise::core {
 
@@ -29,7 +31,8 @@ bool needs_model(const Value& tree) {
   const Value* evals = tree.find("eval");
   if (evals == nullptr) return true;
   for (const auto& [name, table] : evals->as_table())
-    if (table.get("type", "") != "none" && !is_prediction_file(table.get("data", "dev"))) return true;
+    if (table.get("type", "") != "none" && !is_prediction_file(table.get("data", "dev")))
+      return true;
   return false;
 }
 
@@ -43,9 +46,11 @@ int score_files(const Value& tree, const RunDirectory& directory, const JobConte
     const ScoreReport report = score_file(eval, &samples);
     Value value = to_value(report);
     value["samples"] = samples;
-    write_file(fmt::format("{}/{}.json", directory.folder("eval"), eval.name), to_json(value, 1) + "\n");
+    write_file(fmt::format("{}/{}.json", directory.folder("eval"), eval.name),
+               to_json(value, 1) + "\n");
     add_scores(status.scores, report);
-    print(context.json ? to_json(value) + "\n" : fmt::format("{}\n  {}\n", score_line(report), report.signature));
+    print(context.json ? to_json(value) + "\n"
+                       : fmt::format("{}\n  {}\n", score_line(report), report.signature));
   }
   status.status = "done";
   directory.write_status(status);
@@ -59,7 +64,8 @@ Value with_model_folder(Value tree, const JobContext& context) {
   if (from.empty() || model->find("layer") != nullptr) return tree;
   const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
   for (const auto& [key, value] : folder.spec.as_table())
-    if (model->find(key) == nullptr || (key != "init" && model->at(key) == Value(0))) (*model)[key] = value;
+    if (model->find(key) == nullptr || (key != "init" && model->at(key) == Value(0)))
+      (*model)[key] = value;
   return tree;
 }
 
@@ -67,7 +73,8 @@ Value with_model_folder(Value tree, const JobContext& context) {
 void link_out(const RunDirectory& directory) {
   std::error_code reason;
   for (const auto& entry : fs::directory_iterator(directory.file("export"), reason)) {
-    fs::create_directory_symlink(fs::path("export") / entry.path().filename(), directory.file("out"), reason);
+    fs::create_directory_symlink(
+        fs::path("export") / entry.path().filename(), directory.file("out"), reason);
     return;
   }
 }
@@ -80,7 +87,11 @@ Scores scores_of(const RunDirectory& directory) {
   return scores;
 }
 
-int call_task(const Value& tree, const RunDirectory& directory, const JobContext& context, const Value& notes, bool resume) {
+int call_task(const Value& tree,
+              const RunDirectory& directory,
+              const JobContext& context,
+              const Value& notes,
+              bool resume) {
   const std::string task = tree.at("recipe").get("task", "train");
   if (task == "evaluate" && !needs_model(tree)) return score_files(tree, directory, context);
   const Value recipe = with_model_folder(tree, context);
@@ -105,8 +116,11 @@ int call_task(const Value& tree, const RunDirectory& directory, const JobContext
 void overridden(const Node& node, const std::string& path, Value& lines) {
   for (const Node& child : node.children) {
     const std::string below = join_path(path, child.key);
-    if (child.is_table()) overridden(child, below, lines);
-    else if (child.origin.kind == Origin::Kind::Override && below != "run.threads") lines.as_array().emplace_back(fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
+    if (child.is_table())
+      overridden(child, below, lines);
+    else if (child.origin.kind == Origin::Kind::Override && below != "run.threads")
+      lines.as_array().emplace_back(
+          fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
   }
 }
 
@@ -116,6 +130,7 @@ const std::atomic<int>& stop_signal() { return caught_signal; }
 
 void install_signals() {
   struct sigaction action {};
+
   action.sa_handler = note_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second signal ends the process at once
   sigaction(SIGINT, &action, nullptr);
@@ -141,23 +156,34 @@ Value plan_notes(const Resolved& resolved) {
   std::string plugins;
   for (const UsedComponent& used : resolved.components) {
     if (used.entry == nullptr) continue;
-    const std::string name = fmt::format("{} {} {}", used.kind, used.type, used.entry->plugin->version);
+    const std::string name =
+        fmt::format("{} {} {}", used.kind, used.type, used.entry->plugin->version);
     if (plugins.find(name) == std::string::npos) plugins += (plugins.empty() ? "" : " · ") + name;
   }
   notes["plugins"] = plugins;
   notes["dropped"] = Value::array();
   for (const Dropped& dropped : resolved.dropped)
     notes["dropped"].as_array().emplace_back(
-        fmt::format("{} = {} of type {} ({}), because the type is now {} ({})", dropped.path, dropped.value, dropped.old_type, dropped.origin.place(), dropped.new_type, dropped.because.place()));
+        fmt::format("{} = {} of type {} ({}), because the type is now {} ({})",
+                    dropped.path,
+                    dropped.value,
+                    dropped.old_type,
+                    dropped.origin.place(),
+                    dropped.new_type,
+                    dropped.because.place()));
   notes["changed"] = Value::array();
   overridden(resolved.nodes, "", notes["changed"]);
   return notes;
 }
 
-JobResult run_job(const Resolved& resolved, const RunDirectory& directory, const JobContext& context, bool resume) {
+JobResult run_job(const Resolved& resolved,
+                  const RunDirectory& directory,
+                  const JobContext& context,
+                  bool resume) {
   RunTexts texts;
   if (!resolved.files.empty()) texts.recipe = resolved.files.front()->text;
-  for (size_t i = 1; i < resolved.files.size(); ++i) texts.includes.emplace_back(resolved.files[i]->name, resolved.files[i]->text);
+  for (size_t i = 1; i < resolved.files.size(); ++i)
+    texts.includes.emplace_back(resolved.files[i]->name, resolved.files[i]->text);
   texts.resolved = to_toml(resolved);
   texts.resolved_tree = resolved.tree;
   if (resume) {  // recipe.toml and includes/ stay as they were when the run began
@@ -174,11 +200,14 @@ JobResult run_job(const Resolved& resolved, const RunDirectory& directory, const
   return result;
 }
 
-int check_gates_of(const Resolved& resolved, const Scores& scores, const std::vector<std::pair<std::string, Scores>>& earlier) {
+int check_gates_of(const Resolved& resolved,
+                   const Scores& scores,
+                   const std::vector<std::pair<std::string, Scores>>& earlier) {
   const Value* gate = resolved.tree.find("gate");
   if (gate == nullptr || !gate->is_table()) return 0;
   const std::vector<GateFailure> failures = check_gate(scores, *gate, earlier);
-  for (const GateFailure& failure : failures) std::fputs(fmt::format("gate: {}\n", failure.message).c_str(), stderr);
+  for (const GateFailure& failure : failures)
+    std::fputs(fmt::format("gate: {}\n", failure.message).c_str(), stderr);
   return failures.empty() ? 0 : static_cast<int>(Code::Gate);
 }
 

@@ -27,17 +27,24 @@ struct JobResult {
   Scores scores;
 };
 
-/// Becomes the number of the first SIGINT or SIGTERM; a second one ends the process.   Thread: [any-thread].
+/// Becomes the number of the first SIGINT or SIGTERM; a second one ends the process.   Thread:
+/// [any-thread].
 const std::atomic<int>& stop_signal();
 void install_signals();
 
-/// Resolves a recipe; model.from's folder, when it exists, completes [model].  Throws: RecipeErrors.
+/// Resolves a recipe; model.from's folder, when it exists, completes [model].  Throws:
+/// RecipeErrors.
 Resolved resolve_job(const std::string& path, const JobContext& context, ResolveOptions options);
 /// Writes the recipe's texts into the directory and runs the job in it.  Throws: Error.
-JobResult run_job(const Resolved& resolved, const RunDirectory& directory, const JobContext& context, bool resume = false);
+JobResult run_job(const Resolved& resolved,
+                  const RunDirectory& directory,
+                  const JobContext& context,
+                  bool resume = false);
 /// {plugins, changed, dropped} for plan.txt.
 Value plan_notes(const Resolved& resolved);
 /// Checks [gate]; says each failure on stderr.  Returns 0 or 4.
-int check_gates_of(const Resolved& resolved, const Scores& scores, const std::vector<std::pair<std::string, Scores>>& earlier);
+int check_gates_of(const Resolved& resolved,
+                   const Scores& scores,
+                   const std::vector<std::pair<std::string, Scores>>& earlier);
 
 }  // namespace mortise::core

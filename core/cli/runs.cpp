@@ -3,11 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
+
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "mortise/error.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
@@ -18,7 +19,8 @@ int run_runs(const std::vector<std::string>& words) {
   const bool json = arguments.has("json");
   if (what == "list" && given.size() <= 2) {
     const std::vector<Value> runs = list_runs(given.size() == 2 ? given[1] : "runs");
-    print(json ? to_json(Value(Value::Array(runs.begin(), runs.end())), 2) + "\n" : runs_table(runs));
+    print(json ? to_json(Value(Value::Array(runs.begin(), runs.end())), 2) + "\n"
+               : runs_table(runs));
     return 0;
   }
   if (what == "show" && given.size() == 2) {
@@ -31,7 +33,9 @@ int run_runs(const std::vector<std::string>& words) {
     print(json ? to_json(differences, 2) + "\n" : diff_text(differences, given[1], given[2]));
     return 0;
   }
-  throw Error(Code::Usage, fmt::format("`mortise runs {}` with {} words", what, given.size()), "mortise runs [list [DIR]] | show RUN | diff RUN RUN");
+  throw Error(Code::Usage,
+              fmt::format("`mortise runs {}` with {} words", what, given.size()),
+              "mortise runs [list [DIR]] | show RUN | diff RUN RUN");
 }
 
 }  // namespace mortise::core

@@ -1,5 +1,9 @@
-// mortise show: the resolved recipe in several lights.  --from-hf opens architecture plugins (plain tier, no LibTorch).
+// mortise show: the resolved recipe in several lights.  --from-hf opens architecture plugins (plain
+// tier, no LibTorch).
 #include <fmt/format.h>
+
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
 
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
@@ -7,8 +11,6 @@
 #include "core/recipe/model_folder.hpp"
 #include "core/recipe/resolve.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "mortise/error.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
@@ -19,7 +21,8 @@ int show_missing(const Arguments& arguments) {
   options.overrides = arguments.overrides();
   Outcome outcome = check_recipe(arguments.only("RECIPE"), arguments.catalog(), options);
   for (const Diagnostic& d : outcome.diagnostics)
-    if (d.code.starts_with("E0")) throw RecipeErrors(std::move(outcome.diagnostics));  // unreadable: nothing is known
+    if (d.code.starts_with("E0"))
+      throw RecipeErrors(std::move(outcome.diagnostics));  // unreadable: nothing is known
   std::string text;
   for (const std::string& name : outcome.missing) text += name + "\n";
   if (arguments.has("json")) {
@@ -32,13 +35,16 @@ int show_missing(const Arguments& arguments) {
 }
 
 int show_model_folder(const Arguments& arguments) {
-  if (!arguments.positional().empty()) throw Error(Code::Usage, "mortise show --from-hf takes no recipe", "mortise show --from-hf DIR");
+  if (!arguments.positional().empty())
+    throw Error(
+        Code::Usage, "mortise show --from-hf takes no recipe", "mortise show --from-hf DIR");
   const Catalog catalog = arguments.catalog();
   PluginHost host(catalog);
   const ModelFolder folder = read_model_folder(arguments.get("from-hf"), catalog, host);
   Value out = Value::table();
   out["model"] = folder.spec;
-  const std::string header = fmt::format("# {} (architecture {})\n", arguments.get("from-hf"), folder.architecture);
+  const std::string header =
+      fmt::format("# {} (architecture {})\n", arguments.get("from-hf"), folder.architecture);
   print(arguments.has("json") ? to_json(out, 2) + "\n" : header + toml_document(out));
   host.shutdown();
   return 0;
@@ -50,9 +56,15 @@ int show_diff(const Arguments& arguments, const Catalog& catalog, const Resolved
   std::string text;
   for (const Change& change : diff(before, after)) {
     const std::string place = change.origin.place();
-    text += fmt::format("{}: {} -> {}{}\n", change.path, change.before.empty() ? "(absent)" : change.before, change.after.empty() ? "(absent)" : change.after,
+    text += fmt::format("{}: {} -> {}{}\n",
+                        change.path,
+                        change.before.empty() ? "(absent)" : change.before,
+                        change.after.empty() ? "(absent)" : change.after,
                         place.empty() ? "" : fmt::format("   ({})", place));
-    list.as_array().push_back(Value::Table{{"path", change.path}, {"before", change.before}, {"after", change.after}, {"place", place}});
+    list.as_array().push_back(Value::Table{{"path", change.path},
+                                           {"before", change.before},
+                                           {"after", change.after},
+                                           {"place", place}});
   }
   print(arguments.has("json") ? to_json(list, 2) + "\n" : text.empty() ? "no differences\n" : text);
   return 0;
@@ -69,8 +81,10 @@ int run_show(const std::vector<std::string>& words) {
   options.overrides = arguments.overrides();
   const Resolved resolved = resolve(arguments.only("RECIPE"), catalog, options);
   if (arguments.has("diff")) return show_diff(arguments, catalog, resolved);
-  if (arguments.has("json")) print(to_json(resolved.tree, 2) + "\n");
-  else print(arguments.has("origin") ? to_toml_with_origins(resolved) : to_toml(resolved));
+  if (arguments.has("json"))
+    print(to_json(resolved.tree, 2) + "\n");
+  else
+    print(arguments.has("origin") ? to_toml_with_origins(resolved) : to_toml(resolved));
   return 0;
 }
 

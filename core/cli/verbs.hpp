@@ -1,6 +1,8 @@
-// The verb table of the CLI: one entry and one file a verb.  `mortise VERB --help` is made from the entry.
+// The verb table of the CLI: one entry and one file a verb.  `mortise VERB --help` is made from the
+// entry.
 //
-// A verb takes the words behind its name and returns the exit code; it throws mortise::Error, which main prints once.
+// A verb takes the words behind its name and returns the exit code; it throws mortise::Error, which
+// main prints once.
 #pragma once
 
 #include <span>
@@ -18,8 +20,8 @@ struct OptionSpec {
 
 struct Verb {
   std::string_view name;
-  std::string_view words;    // positional: "RECIPE", "[SLOT]"
-  std::string_view summary;  // one line of `mortise --help`
+  std::string_view words;           // positional: "RECIPE", "[SLOT]"
+  std::string_view summary;         // one line of `mortise --help`
   std::vector<OptionSpec> options;  // besides the common ones
   std::string_view examples;        // taught by `mortise VERB --help`
   int (*run)(const std::vector<std::string>& words);

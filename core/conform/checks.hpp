@@ -5,16 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "mortise/conform.hpp"
+
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/plugin_host.hpp"
-#include "mortise/conform.hpp"
 
 namespace mortise::core {
 
 /// What the worker tests.
 struct Subject {
-  std::string library;          // absolute path
-  std::string fresh_manifest;   // text, just made by mortise-describe in another child
+  std::string library;         // absolute path
+  std::string fresh_manifest;  // text, just made by mortise-describe in another child
   const PluginManifest* manifest = nullptr;
   PluginHost* host = nullptr;
   uint64_t seed = 1;
@@ -27,7 +28,10 @@ struct NamedCheck {
 
 /// Checks of the library as a whole.
 std::vector<NamedCheck> plugin_checks(const Subject& subject);
-/// Schema fuzz, life cycle and independence of one component.   Lifetime: the factory outlives the checks.
-std::vector<NamedCheck> component_checks(conform::Factory& factory, const conform::Suite& suite, const std::string& prefix);
+/// Schema fuzz, life cycle and independence of one component.   Lifetime: the factory outlives the
+/// checks.
+std::vector<NamedCheck> component_checks(conform::Factory& factory,
+                                         const conform::Suite& suite,
+                                         const std::string& prefix);
 
 }  // namespace mortise::core

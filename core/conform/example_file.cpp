@@ -4,9 +4,10 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/recipe/toml_read.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+
+#include "core/recipe/toml_read.hpp"
 
 namespace mortise::core {
 
@@ -17,7 +18,9 @@ constexpr std::string_view kHere = "${here}";
 void replace_here(Value& value, const std::string& folder) {
   if (value.is_string()) {
     std::string text = value.as_string();
-    for (size_t at = text.find(kHere); at != std::string::npos; at = text.find(kHere, at + folder.size())) text.replace(at, kHere.size(), folder);
+    for (size_t at = text.find(kHere); at != std::string::npos;
+         at = text.find(kHere, at + folder.size()))
+      text.replace(at, kHere.size(), folder);
     value = Value(std::move(text));
   } else if (value.is_array()) {
     for (Value& item : value.as_array()) replace_here(item, folder);
@@ -35,7 +38,8 @@ Value read_example_file(const std::string& path) {
   file->text = read_file(path, kMaxRecipeBytes);
   Diagnostics diagnostics;
   Value value = parse_toml(file, diagnostics).to_value();
-  if (diagnostics.has_errors()) throw Error(Code::Usage, render(diagnostics.sorted(), /*color=*/false));
+  if (diagnostics.has_errors())
+    throw Error(Code::Usage, render(diagnostics.sorted(), /*color=*/false));
   replace_here(value, std::filesystem::absolute(path).parent_path().string());
   return value;
 }

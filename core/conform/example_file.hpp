@@ -1,8 +1,8 @@
 // conform.toml beside a plugin's sources: what the kit cannot invent.
 //
 //   [jsonl]
-//   config = { path = "example/rows.jsonl" }   # parameters over the defaults; "${here}" is the folder of this file
-//   skip = ["survives random tables"]
+//   config = { path = "example/rows.jsonl" }   # parameters over the defaults; "${here}" is the
+//   folder of this file skip = ["survives random tables"]
 #pragma once
 
 #include <string>

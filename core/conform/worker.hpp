@@ -1,4 +1,5 @@
-// The child of `mortise conform`: loads one plugin, runs checks from a number on, and says line by line what happens.
+// The child of `mortise conform`: loads one plugin, runs checks from a number on, and says line by
+// line what happens.
 //
 // Lines on stdout, JSON each: {"event":"plan","checks":[…]}, {"event":"start","check":3},
 // {"event":"pass"|"fail"|"skip","check":3,"ms":1.5,"text":"…"}, {"event":"done"}.
@@ -12,9 +13,9 @@
 namespace mortise::core {
 
 struct WorkerOptions {
-  std::string library;        // absolute path of the plugin
-  std::string probe_folder;   // holds plugin.toml, fresh, and a link to the library
-  std::string example_file;   // conform.toml; empty: none
+  std::string library;       // absolute path of the plugin
+  std::string probe_folder;  // holds plugin.toml, fresh, and a link to the library
+  std::string example_file;  // conform.toml; empty: none
   std::vector<std::string> plugin_paths, suites;
   uint64_t seed = 1;
   int64_t first = 0;          // checks before it ran in another child

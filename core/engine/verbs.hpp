@@ -11,8 +11,9 @@ int run_engine_info(const EngineCall& call);
 int run_generate(const EngineCall& call);
 int run_score(const EngineCall& call);
 int run_export(const EngineCall& call);
-/// Trains into a run directory (engine/train/job.cpp), evaluates (engine/evaluate/evaluate_job.cpp), and tells what a job will cost
-/// and what its data are (engine/train/plan_job.cpp).
+/// Trains into a run directory (engine/train/job.cpp), evaluates
+/// (engine/evaluate/evaluate_job.cpp), and tells what a job will cost and what its data are
+/// (engine/train/plan_job.cpp).
 int run_train(const EngineCall& call);
 int run_evaluate(const EngineCall& call);
 int run_plan(const EngineCall& call);

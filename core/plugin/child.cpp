@@ -1,6 +1,12 @@
 // posix_spawn with two pipes and a poll loop.
 #include "core/plugin/child.hpp"
 
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -8,12 +14,6 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <thread>
 
 #include "mortise/error.hpp"
 
@@ -28,16 +28,22 @@ using Clock = std::chrono::steady_clock;
 class Pipe {
  public:
   Pipe() {
-    if (pipe2(ends_.data(), O_CLOEXEC) != 0) throw Error(Code::Io, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+    if (pipe2(ends_.data(), O_CLOEXEC) != 0)
+      throw Error(Code::Io, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   }
+
   ~Pipe() {
     close_write();
     ::close(ends_[0]);
   }
+
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
+
   int read_end() const { return ends_[0]; }
+
   int write_end() const { return ends_[1]; }
+
   void close_write() {
     if (ends_[1] >= 0) ::close(ends_[1]);
     ends_[1] = -1;
@@ -56,9 +62,13 @@ pid_t spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& e
   posix_spawn_file_actions_adddup2(&actions, out.write_end(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.write_end(), STDERR_FILENO);
   pid_t pid = 0;
-  const int status = posix_spawn(&pid, argv[0].c_str(), &actions, nullptr, arguments.data(), environ);
+  const int status =
+      posix_spawn(&pid, argv[0].c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (status != 0) throw Error(Code::Io, fmt::format("cannot start {}: {}", argv[0], std::strerror(status)), "install Mortise again");
+  if (status != 0)
+    throw Error(Code::Io,
+                fmt::format("cannot start {}: {}", argv[0], std::strerror(status)),
+                "install Mortise again");
   return pid;
 }
 
@@ -91,9 +101,12 @@ bool pump(Pipe& out, Pipe& err, const ChildOptions& options, ChildResult& result
   auto deadline = Clock::now() + limit;
   std::array<pollfd, 2> polls{{{out.read_end(), POLLIN, 0}, {err.read_end(), POLLIN, 0}}};
   while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return false;
-    if (poll(polls.data(), polls.size(), static_cast<int>(std::min<int64_t>(left, 1000))) < 0 && errno != EINTR) return true;
+    if (poll(polls.data(), polls.size(), static_cast<int>(std::min<int64_t>(left, 1000))) < 0 &&
+        errno != EINTR)
+      return true;
     if (polls[0].revents != 0) {
       if (!drain(polls[0].fd, result.out)) polls[0].fd = -1;
       if (options.on_line) {
@@ -112,7 +125,11 @@ bool pump(Pipe& out, Pipe& err, const ChildOptions& options, ChildResult& result
 
 std::string ChildResult::how_it_ended() const {
   if (timed_out) return "did not end in time and was killed";
-  if (signal != 0) return fmt::format("crashed with {} ({})", sigabbrev_np(signal) == nullptr ? "a signal" : fmt::format("SIG{}", sigabbrev_np(signal)), strsignal(signal));
+  if (signal != 0)
+    return fmt::format(
+        "crashed with {} ({})",
+        sigabbrev_np(signal) == nullptr ? "a signal" : fmt::format("SIG{}", sigabbrev_np(signal)),
+        strsignal(signal));
   return fmt::format("ended with exit code {}", exit_code);
 }
 
@@ -125,14 +142,20 @@ ChildResult run_child(const std::vector<std::string>& argv, const ChildOptions& 
   result.timed_out = !pump(out, err, options, result);
   if (result.timed_out) ::kill(pid, SIGKILL);
   int status = 0;
-  const auto deadline = Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(options.timeout_s * 1000));
-  while (waitpid(pid, &status, result.timed_out ? 0 : WNOHANG) == 0) {  // both streams are closed: it is about to end, or hides
+  const auto deadline =
+      Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(options.timeout_s * 1000));
+  while (waitpid(pid, &status, result.timed_out ? 0 : WNOHANG) ==
+         0) {  // both streams are closed: it is about to end, or hides
     if (Clock::now() > deadline) result.timed_out = true;
-    if (!result.timed_out) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    else ::kill(pid, SIGKILL);
+    if (!result.timed_out)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    else
+      ::kill(pid, SIGKILL);
   }
-  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-  else result.exit_code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status))
+    result.signal = WTERMSIG(status);
+  else
+    result.exit_code = WEXITSTATUS(status);
   return result;
 }
 

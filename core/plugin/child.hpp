@@ -1,5 +1,5 @@
-// Runs a program in a spawned child (posix_spawn, never fork: a forked child of a process with OpenMP threads hangs)
-// and collects what it says, with a time limit.
+// Runs a program in a spawned child (posix_spawn, never fork: a forked child of a process with
+// OpenMP threads hangs) and collects what it says, with a time limit.
 #pragma once
 
 #include <functional>
@@ -10,21 +10,23 @@
 namespace mortise::core {
 
 struct ChildResult {
-  int exit_code = -1;      // -1: ended by a signal
+  int exit_code = -1;  // -1: ended by a signal
   int signal = 0;
   bool timed_out = false;  // then killed
   std::string out;         // stdout; empty when lines were streamed
   std::string err;         // stderr, its last 64 KiB
-  /// "crashed with SIGSEGV (segmentation fault)", "ended with exit code 3", "did not end within 20 s".
+  /// "crashed with SIGSEGV (segmentation fault)", "ended with exit code 3", "did not end within 20
+  /// s".
   std::string how_it_ended() const;
 };
 
 struct ChildOptions {
-  double timeout_s = 60;   // since the start, or since the last line when lines are streamed
+  double timeout_s = 60;  // since the start, or since the last line when lines are streamed
   std::function<void(std::string_view line)> on_line;  // streams stdout
 };
 
-/// argv[0] is a path.  Throws: Error{Io} when the program cannot be started.   Thread: [any-thread].
+/// argv[0] is a path.  Throws: Error{Io} when the program cannot be started.   Thread:
+/// [any-thread].
 ChildResult run_child(const std::vector<std::string>& argv, const ChildOptions& options = {});
 
 }  // namespace mortise::core

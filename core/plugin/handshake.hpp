@@ -1,7 +1,8 @@
 // The handshake: a plugin's manifest against this host, field by field, before anything is opened.
 //
-// The host checks, never the plugin (docs/explanation/plugin_boundary.md).  The CLI computes its own side itself, but for
-// LibTorch, which it does not load: that part it reads from <prefix>/lib/mortise/engine.toml, written by the build.
+// The host checks, never the plugin (docs/explanation/plugin_boundary.md).  The CLI computes its
+// own side itself, but for LibTorch, which it does not load: that part it reads from
+// <prefix>/lib/mortise/engine.toml, written by the build.
 #pragma once
 
 #include <map>
@@ -28,7 +29,8 @@ struct HostFacts {
   static const HostFacts& of_this_process();
 };
 
-/// The plain-tier part, and the tensor-tier part of an engine.toml (text) added to it.  Throws: PluginError.
+/// The plain-tier part, and the tensor-tier part of an engine.toml (text) added to it.  Throws:
+/// PluginError.
 HostFacts plain_host_facts();
 void add_engine_facts(HostFacts& facts, std::string_view engine_toml);
 

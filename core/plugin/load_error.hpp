@@ -6,7 +6,8 @@
 
 namespace mortise::core {
 
-/// "it needs the symbol `mortise::Foo::bar()`, which nothing here provides", from the loader's own words.
+/// "it needs the symbol `mortise::Foo::bar()`, which nothing here provides", from the loader's own
+/// words.
 std::string explain_load_error(std::string_view path, std::string_view loader_message);
 /// What to do about it.
 std::string load_error_fix(std::string_view loader_message);

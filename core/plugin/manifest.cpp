@@ -1,10 +1,10 @@
 // The manifest reader; the writer is sdk/describe/manifest_text.cpp.
 #include "core/plugin/manifest.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 #include "mortise/pytext.hpp"
@@ -19,11 +19,15 @@ constexpr size_t kMaxComponents = 1000;
   throw PluginError(fmt::format("plugin.toml line {}: {}", line, what));
 }
 
-bool is_key_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; }
+bool is_key_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
+}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -38,7 +42,9 @@ size_t read_escape(std::string_view rest, std::string& out, int64_t line) {
   }
   uint32_t code = 0;
   const char* digits = rest.data() + 1;
-  if (rest[0] != 'u' || rest.size() < 5 || std::from_chars(digits, digits + 4, code, 16).ptr != digits + 4) fail(line, "unknown escape in a string");
+  if (rest[0] != 'u' || rest.size() < 5 ||
+      std::from_chars(digits, digits + 4, code, 16).ptr != digits + 4)
+    fail(line, "unknown escape in a string");
   if (code >= 0xd800 && code <= 0xdfff) fail(line, "an escape is half of a surrogate pair");
   pytext::append_utf8(out, static_cast<char32_t>(code));
   return 5;
@@ -83,8 +89,11 @@ std::string read_integer(std::string_view text, int64_t line) {
 // Terminals show these texts: control characters and broken UTF-8 are refused.
 void check_text(const std::string& text, int64_t line) {
   if (!pytext::is_valid_utf8(text)) fail(line, "the text is not UTF-8");
-  const auto is_control = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; };
-  if (std::any_of(text.begin(), text.end(), is_control)) fail(line, "the text holds a control character");
+  const auto is_control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  };
+  if (std::any_of(text.begin(), text.end(), is_control))
+    fail(line, "the text holds a control character");
 }
 
 ManifestTable read_header(std::string_view text, int64_t line) {
@@ -92,9 +101,12 @@ ManifestTable read_header(std::string_view text, int64_t line) {
   table.is_array = text.substr(0, 2) == "[[";
   const size_t brackets = table.is_array ? 2 : 1;
   const size_t end = text.find(']');
-  if (end == std::string_view::npos || end <= brackets || text.substr(end, brackets) != std::string_view("]]").substr(0, brackets)) fail(line, "broken table header");
+  if (end == std::string_view::npos || end <= brackets ||
+      text.substr(end, brackets) != std::string_view("]]").substr(0, brackets))
+    fail(line, "broken table header");
   table.name = text.substr(brackets, end - brackets);
-  if (!std::all_of(table.name.begin(), table.name.end(), is_key_char)) fail(line, "broken table name");
+  if (!std::all_of(table.name.begin(), table.name.end(), is_key_char))
+    fail(line, "broken table name");
   expect_end(text.substr(end + brackets), line);
   return table;
 }
@@ -107,33 +119,44 @@ void read_entry(std::string_view text, ManifestTable& table, int64_t line) {
   if (table.find(key) != nullptr) fail(line, fmt::format("the key {} stands twice", key));
   const std::string_view value = trimmed(text.substr(equals + 1));
   std::string out;
-  if (value.substr(0, 3) == "'''") out = read_literal_string(value, "'''", line);
-  else if (value.substr(0, 1) == "'") out = read_literal_string(value, "'", line);
-  else if (value.substr(0, 1) == "\"") out = read_basic_string(value, line);
-  else out = read_integer(value, line);
+  if (value.substr(0, 3) == "'''")
+    out = read_literal_string(value, "'''", line);
+  else if (value.substr(0, 1) == "'")
+    out = read_literal_string(value, "'", line);
+  else if (value.substr(0, 1) == "\"")
+    out = read_basic_string(value, line);
+  else
+    out = read_integer(value, line);
   check_text(out, line);
   table.entries.emplace_back(key, std::move(out));
 }
 
 std::string take(const ManifestTable& table, std::string_view key) {
   const std::string* value = table.find(key);
-  if (value == nullptr) throw PluginError(fmt::format("plugin.toml: [{}] has no key {}", table.name, key));
+  if (value == nullptr)
+    throw PluginError(fmt::format("plugin.toml: [{}] has no key {}", table.name, key));
   return *value;
 }
 
 bool matches(std::string_view text, std::string_view extra) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           extra.find(c) != std::string_view::npos;
   });
 }
 
 void check_names(const PluginManifest& manifest) {
-  if (!matches(manifest.id, "._-")) throw PluginError(fmt::format("plugin.toml: broken plugin id \"{}\"", manifest.id));
-  if (!matches(manifest.version, ".+-")) throw PluginError(fmt::format("plugin.toml: broken version \"{}\"", manifest.version));
+  if (!matches(manifest.id, "._-"))
+    throw PluginError(fmt::format("plugin.toml: broken plugin id \"{}\"", manifest.id));
+  if (!matches(manifest.version, ".+-"))
+    throw PluginError(fmt::format("plugin.toml: broken version \"{}\"", manifest.version));
   // A manifest names a file beside itself, never a path.
-  if (!matches(manifest.file, "._+-") || manifest.file.front() == '.') throw PluginError(fmt::format("plugin.toml: broken file name \"{}\"", manifest.file));
+  if (!matches(manifest.file, "._+-") || manifest.file.front() == '.')
+    throw PluginError(fmt::format("plugin.toml: broken file name \"{}\"", manifest.file));
   for (const ComponentEntry& entry : manifest.components)
-    if (!matches(entry.name, "_-") || !matches(entry.interface_id, "_/.-")) throw PluginError(fmt::format("plugin.toml: broken component \"{}\" ({})", entry.name, entry.interface_id));
+    if (!matches(entry.name, "_-") || !matches(entry.interface_id, "_/.-"))
+      throw PluginError(
+          fmt::format("plugin.toml: broken component \"{}\" ({})", entry.name, entry.interface_id));
 }
 
 ComponentEntry read_component(const ManifestTable& table) {
@@ -158,13 +181,15 @@ void read_plugin(const ManifestTable& table, PluginManifest& manifest) {
   manifest.build_id = take(table, "build_id");
   manifest.sha256 = take(table, "sha256");
   const std::string abi = take(table, "abi");
-  if (std::from_chars(abi.data(), abi.data() + abi.size(), manifest.abi).ec != std::errc()) throw PluginError("plugin.toml: abi is no integer");
+  if (std::from_chars(abi.data(), abi.data() + abi.size(), manifest.abi).ec != std::errc())
+    throw PluginError("plugin.toml: abi is no integer");
 }
 
 }  // namespace
 
 const std::string* ManifestTable::find(std::string_view key) const {
-  const auto it = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
+  const auto it = std::find_if(
+      entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
   return it == entries.end() ? nullptr : &it->second;
 }
 
@@ -193,7 +218,8 @@ PluginManifest parse_manifest(std::string_view text) {
       if (std::exchange(has_plugin, true)) throw PluginError("plugin.toml: [plugin] stands twice");
       read_plugin(table, manifest);
     } else if (table.name == "component" && table.is_array) {
-      if (manifest.components.size() == kMaxComponents) throw PluginError(fmt::format("plugin.toml: more than {} components", kMaxComponents));
+      if (manifest.components.size() == kMaxComponents)
+        throw PluginError(fmt::format("plugin.toml: more than {} components", kMaxComponents));
       manifest.components.push_back(read_component(table));
     }  // other tables: written by a later mortise-describe
   }
@@ -208,7 +234,8 @@ std::map<std::string, std::string> parse_tag(std::string_view text) {
     const size_t end = std::min(text.find(';'), text.size());
     const std::string_view item = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (const size_t equals = item.find('='); equals != std::string_view::npos) tag.emplace(item.substr(0, equals), item.substr(equals + 1));
+    if (const size_t equals = item.find('='); equals != std::string_view::npos)
+      tag.emplace(item.substr(0, equals), item.substr(equals + 1));
   }
   return tag;
 }

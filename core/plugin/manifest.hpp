@@ -1,8 +1,10 @@
-// plugin.toml and engine.toml as text: a reader of exactly the TOML subset that mortise-describe writes.
+// plugin.toml and engine.toml as text: a reader of exactly the TOML subset that mortise-describe
+// writes.
 //
-// Not toml++: a manifest may be anyone's file and is read at every start, a hundred at a time.  Tables [name] and
-// [[name]], keys, one-line strings and integers are all there is, so that 100 lines with no recursion read it in
-// microseconds and nothing in it can exhaust the stack.
+// Not toml++: a manifest may be anyone's file and is read at every start, a hundred at a time.
+// Tables [name] and
+// [[name]], keys, one-line strings and integers are all there is, so that 100 lines with no
+// recursion read it in microseconds and nothing in it can exhaust the stack.
 #pragma once
 
 #include <string>
@@ -14,7 +16,8 @@
 
 namespace mortise::core {
 
-/// One [table] or [[table]] of a manifest, with its keys in order.  Integers are kept as their digits.
+/// One [table] or [[table]] of a manifest, with its keys in order.  Integers are kept as their
+/// digits.
 struct ManifestTable {
   std::string name;
   bool is_array = false;
@@ -26,7 +29,8 @@ struct ManifestTable {
 /// Splits a manifest into tables.  Throws: PluginError naming the line.   Thread: [any-thread].
 std::vector<ManifestTable> read_manifest_tables(std::string_view text);
 
-/// Reads plugin.toml; `folder` and `refusal` stay empty.  Throws: PluginError naming line or key.   Thread: [any-thread].
+/// Reads plugin.toml; `folder` and `refusal` stay empty.  Throws: PluginError naming line or key.
+/// Thread: [any-thread].
 PluginManifest parse_manifest(std::string_view text);
 
 /// "sdk=0.1.0;cxx11=1" → map.  Items without '=' are dropped.

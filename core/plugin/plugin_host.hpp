@@ -1,7 +1,8 @@
 // Opens plugins and makes components: the Host that plugins see.
 //
-// Per plugin: manifest and tag are checked, the sha256 when the manifest carries one, then dlopen (NOW, LOCAL,
-// NODELETE; never closed), entry, descriptor against manifest, and layout fingerprints against the host's own.
+// Per plugin: manifest and tag are checked, the sha256 when the manifest carries one, then dlopen
+// (NOW, LOCAL, NODELETE; never closed), entry, descriptor against manifest, and layout fingerprints
+// against the host's own.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/plugin/catalog.hpp"
 #include "mortise/host.hpp"
+
+#include "core/plugin/catalog.hpp"
 
 namespace mortise::core {
 
@@ -25,7 +27,8 @@ class PluginHost final : public Host {
  public:
   explicit PluginHost(const Catalog& catalog);
   ~PluginHost() override;
-  /// Opens the plugin that provides `type` of `kind`.  Throws: PluginError (refused, ambiguous, missing, entry failed).
+  /// Opens the plugin that provides `type` of `kind`.  Throws: PluginError (refused, ambiguous,
+  /// missing, entry failed).
   void require(std::string_view kind, std::string_view type);
   void* make(std::string_view interface_id, const Value& config, const void* args) override;
   const std::vector<LoadedPlugin>& loaded() const;

@@ -1,4 +1,5 @@
-// Looks into a foreign library without trusting it: its entry runs in a child (mortise-describe), which may crash or exit.
+// Looks into a foreign library without trusting it: its entry runs in a child (mortise-describe),
+// which may crash or exit.
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@
 namespace mortise::core {
 
 /// Returns the manifest text that describes `library`.
-/// Throws: PluginError saying what happened: it crashed, called exit, threw, is no plugin, lacks a library or symbol.
+/// Throws: PluginError saying what happened: it crashed, called exit, threw, is no plugin, lacks a
+/// library or symbol.
 std::string probe_library(const std::string& library);
 
 /// The same, parsed and checked against this host (manifest.refusal).

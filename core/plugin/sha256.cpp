@@ -1,9 +1,9 @@
 // The only source of core that includes OpenSSL.
 #include "core/plugin/sha256.hpp"
 
-#include <openssl/evp.h>
-
 #include <array>
+
+#include <openssl/evp.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -13,7 +13,13 @@ namespace mortise::core {
 std::string sha256_of_file(const std::string& path) {
   const auto file = MappedFile::open(path);
   std::array<unsigned char, 32> digest{};
-  if (EVP_Digest(file->bytes().data(), file->bytes().size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) throw Error(Code::Internal, "SHA-256 failed");
+  if (EVP_Digest(file->bytes().data(),
+                 file->bytes().size(),
+                 digest.data(),
+                 nullptr,
+                 EVP_sha256(),
+                 nullptr) != 1)
+    throw Error(Code::Internal, "SHA-256 failed");
   std::string out;
   for (const unsigned char byte : digest) out += fmt::format("{:02x}", byte);
   return out;

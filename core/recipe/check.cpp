@@ -1,8 +1,9 @@
-// The walk over the places of a recipe: core tables, slots and the names that users choose between them.
-#include <fmt/format.h>
-
+// The walk over the places of a recipe: core tables, slots and the names that users choose between
+// them.
 #include <algorithm>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/expression.hpp"
@@ -28,8 +29,10 @@ struct Checker::Shape {
   Shape& make(std::string_view path) {
     const size_t dot = path.find('.');
     const std::string_view head = path.substr(0, dot);
-    auto it = std::find_if(children.begin(), children.end(), [&](const Shape& s) { return s.name == head; });
-    if (it == children.end()) it = children.insert(children.end(), Shape{std::string(head), nullptr, nullptr, {}});
+    auto it = std::find_if(
+        children.begin(), children.end(), [&](const Shape& s) { return s.name == head; });
+    if (it == children.end())
+      it = children.insert(children.end(), Shape{std::string(head), nullptr, nullptr, {}});
     return dot == std::string_view::npos ? *it : it->make(path.substr(dot + 1));
   }
 };
@@ -67,7 +70,10 @@ void Checker::slot_place(const Shape& at, const Node& given, const std::string& 
   if (!value.is_null()) out.put(given.key, std::move(value));
 }
 
-Node Checker::place(const Shape& at, const Node* given, const std::string& path, const Origin& outer) {
+Node Checker::place(const Shape& at,
+                    const Node* given,
+                    const std::string& path,
+                    const Origin& outer) {
   Node empty = Node::table(outer);
   if (given != nullptr && given->is_broken) given = nullptr;
   if (given != nullptr && !given->is_table()) {
@@ -98,29 +104,42 @@ Node Checker::place(const Shape& at, const Node* given, const std::string& path,
     out.put(child.key, std::move(value));
   }
   const auto is_wanted = [&](const Shape& child) {
-    return child.core != nullptr && child.name != "*" && child.name != "sweep" && (child.name != "model" || has_model_) && table.find(child.name) == nullptr;
+    return child.core != nullptr && child.name != "*" && child.name != "sweep" &&
+           (child.name != "model" || has_model_) && table.find(child.name) == nullptr;
   };
   for (const Shape& child : at.children)  // tables nobody wrote: core's defaults
-    if (is_wanted(child)) out.put(child.name, place(child, nullptr, join_path(path, child.name), outer));
+    if (is_wanted(child))
+      out.put(child.name, place(child, nullptr, join_path(path, child.name), outer));
   return out;
 }
 
 void Checker::require_slots(const Node& out, const Node& root) {
   for (const Slot& slot : slots()) {
-    const bool wanted = std::find(slot.required_for.begin(), slot.required_for.end(), task_) != slot.required_for.end();
+    const bool wanted = std::find(slot.required_for.begin(), slot.required_for.end(), task_) !=
+                        slot.required_for.end();
     if (!wanted || (open_model_ && slot.path.starts_with("model."))) continue;
     const bool many = slot.path.ends_with(".*");
     const std::string path = many ? slot.path.substr(0, slot.path.size() - 2) : slot.path;
     const Node* there = out.find_path(path);
     if (there != nullptr && (!many || !there->children.empty())) continue;
     const Node* given = root.find_path(path);
-    if (given != nullptr && !many && given->type() != "none") continue;  // already reported where it stands
+    if (given != nullptr && !many && given->type() != "none")
+      continue;  // already reported where it stands
     const Node* task = root.find_path("recipe.task");
     std::vector<std::string> names;
-    for (const ComponentEntry* entry : catalog_.components(kind_of(slot.interface_id))) names.push_back(entry->name);
-    const Origin& origin = given != nullptr ? given->origin : task != nullptr ? task->origin : root.origin;
-    Diagnostic& d = report("E103", fmt::format("task \"{}\" needs [{}{}]: {}", task_, path, many ? ".NAME" : "", slot.doc), origin);
-    d.fix = fmt::format("[{}{}] with type = {}", path, many ? ".NAME" : "", names.empty() ? "…" : fmt::format("\"{}\"", fmt::join(names, "\" or \"")));
+    for (const ComponentEntry* entry : catalog_.components(kind_of(slot.interface_id)))
+      names.push_back(entry->name);
+    const Origin& origin = given != nullptr  ? given->origin
+                           : task != nullptr ? task->origin
+                                             : root.origin;
+    Diagnostic& d = report(
+        "E103",
+        fmt::format("task \"{}\" needs [{}{}]: {}", task_, path, many ? ".NAME" : "", slot.doc),
+        origin);
+    d.fix = fmt::format("[{}{}] with type = {}",
+                        path,
+                        many ? ".NAME" : "",
+                        names.empty() ? "…" : fmt::format("\"{}\"", fmt::join(names, "\" or \"")));
   }
 }
 
@@ -129,19 +148,34 @@ void Checker::requirements(const Node& plugins) {
   if (require == nullptr) return;
   for (const Node& item : require->children) {
     const auto& all = catalog_.plugins();
-    const auto it = std::find_if(all.begin(), all.end(), [&](const PluginManifest& m) { return m.id == item.key; });
+    const auto it = std::find_if(
+        all.begin(), all.end(), [&](const PluginManifest& m) { return m.id == item.key; });
     if (!item.is_string()) continue;  // reported as a wrong type
     if (!is_version_range(item.text())) {
-      report("E110", fmt::format("plugins.require: \"{}\" is no version range", item.text()), item.origin).fix = "\"^1.2\", \">=1.0 <2\" or \"*\"";
+      report("E110",
+             fmt::format("plugins.require: \"{}\" is no version range", item.text()),
+             item.origin)
+          .fix = "\"^1.2\", \">=1.0 <2\" or \"*\"";
     } else if (it == all.end()) {
       std::vector<std::string> ids;
       for (const PluginManifest& m : all) ids.push_back(m.id);
-      Diagnostic& d = report("E204", fmt::format("the recipe requires plugin {} {}, which is not installed", item.key, item.text()), item.key_origin);
+      Diagnostic& d = report(
+          "E204",
+          fmt::format(
+              "the recipe requires plugin {} {}, which is not installed", item.key, item.text()),
+          item.key_origin);
       d.suggestion = nearest(item.key, ids);
-      d.notes.push_back(fmt::format("searched: {}", fmt::join(catalog_.search_path().folders, ", ")));
+      d.notes.push_back(
+          fmt::format("searched: {}", fmt::join(catalog_.search_path().folders, ", ")));
     } else if (!in_version_range(it->version, item.text())) {
-      report("E204", fmt::format("the recipe requires plugin {} {}, installed is {} ({})", item.key, item.text(), it->version, it->folder), item.origin).fix =
-          "install a version in that range, or change plugins.require";
+      report("E204",
+             fmt::format("the recipe requires plugin {} {}, installed is {} ({})",
+                         item.key,
+                         item.text(),
+                         it->version,
+                         it->folder),
+             item.origin)
+          .fix = "install a version in that range, or change plugins.require";
     }
   }
 }
@@ -150,7 +184,8 @@ bool Checker::rule_holds(const RecipeRule& rule, const Node& out) {
   std::vector<std::unique_ptr<Value>> kept;  // the expression looks at values, the tree holds nodes
   const Lookup lookup = [&](std::string_view path) -> const Value* {
     const Node* node = out.find_path(path);
-    return node == nullptr ? nullptr : kept.emplace_back(std::make_unique<Value>(node->to_value())).get();
+    return node == nullptr ? nullptr
+                           : kept.emplace_back(std::make_unique<Value>(node->to_value())).get();
   };
   try {
     return Expression(rule.expression).holds(lookup);
@@ -161,17 +196,22 @@ bool Checker::rule_holds(const RecipeRule& rule, const Node& out) {
 
 void Checker::recipe_rules(const Node& out) {
   for (const RecipeRule& rule : core::recipe_rules()) {
-    if (std::find(rule.tasks.begin(), rule.tasks.end(), task_) == rule.tasks.end() || rule_holds(rule, out)) continue;
+    if (std::find(rule.tasks.begin(), rule.tasks.end(), task_) == rule.tasks.end() ||
+        rule_holds(rule, out))
+      continue;
     const Node* place = nullptr;
     std::vector<std::string> shown;
     for (const std::string& path : rule.places) {
       const Node* node = out.find_path(path);
-      const bool written = node != nullptr && (node->origin.kind == Origin::Kind::File || node->origin.kind == Origin::Kind::Override);
-      if (node != nullptr && !node->is_table()) shown.push_back(fmt::format("{} = {}", path, brief(*node)));
+      const bool written = node != nullptr && (node->origin.kind == Origin::Kind::File ||
+                                               node->origin.kind == Origin::Kind::Override);
+      if (node != nullptr && !node->is_table())
+        shown.push_back(fmt::format("{} = {}", path, brief(*node)));
       if (place == nullptr && written) place = node;
     }
     const std::string values = shown.empty() ? "" : fmt::format(" ({})", fmt::join(shown, ", "));
-    report(rule.code, rule.message + values, place == nullptr ? out.origin : place->origin).fix = rule.fix;
+    report(rule.code, rule.message + values, place == nullptr ? out.origin : place->origin).fix =
+        rule.fix;
   }
 }
 
@@ -179,15 +219,27 @@ void Checker::capabilities() {
   for (const UsedComponent& use : used_)
     for (const std::string& need : use.needs) {
       const bool met = std::any_of(used_.begin(), used_.end(), [&](const UsedComponent& other) {
-        return std::find(other.provides.begin(), other.provides.end(), need) != other.provides.end();
+        return std::find(other.provides.begin(), other.provides.end(), need) !=
+               other.provides.end();
       });
       if (met) continue;
-      Diagnostic& d = report("E305", fmt::format("[{}] \"{}\" needs the capability `{}`, which no component of this recipe provides", use.path, use.type, need), use.origin);
+      Diagnostic& d = report(
+          "E305",
+          fmt::format(
+              "[{}] \"{}\" needs the capability `{}`, which no component of this recipe provides",
+              use.path,
+              use.type,
+              need),
+          use.origin);
       std::vector<std::string> able;
       for (const ComponentEntry* entry : catalog_.components()) {
         try {
           for (const Capability& c : entry->schema().provides)
-            if (c.name == need) able.push_back(fmt::format("{} \"{}\"{}", kind_of(entry->interface_id), entry->name, c.when.empty() ? "" : " when " + c.when));
+            if (c.name == need)
+              able.push_back(fmt::format("{} \"{}\"{}",
+                                         kind_of(entry->interface_id),
+                                         entry->name,
+                                         c.when.empty() ? "" : " when " + c.when));
         } catch (const Error&) {
           continue;  // a broken manifest is reported where it is used
         }
@@ -206,7 +258,8 @@ Node Checker::recipe(const Node& root) {
   Node vars;
   if (const Node* given = root.find("vars")) {
     vars = *given;
-    if (!given->is_table()) report("E110", fmt::format("vars: expected a table, got {}", brief(*given)), given->origin);
+    if (!given->is_table())
+      report("E110", fmt::format("vars: expected a table, got {}", brief(*given)), given->origin);
     bare.erase("vars");
   }
   Node checked = place(shape(), &bare, "", root.origin);

@@ -1,8 +1,9 @@
-// One value against one FieldInfo.  int → float always; float → int when exact (1e4); text → number by the field's unit.
-#include <fmt/format.h>
-
+// One value against one FieldInfo.  int → float always; float → int when exact (1e4); text → number
+// by the field's unit.
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/toml_print.hpp"
@@ -13,8 +14,13 @@ namespace mortise::core {
 namespace {
 
 std::string range_text(const FieldInfo& info) {
-  const auto number = [&](double x) { return info.type == FieldType::Int || std::nearbyint(x) == x ? fmt::format("{:.0f}", x) : fmt::format("{}", x); };
-  if (info.min && info.max) return fmt::format(" in {}{}, {}]", info.min_excluded ? "(" : "[", number(*info.min), number(*info.max));
+  const auto number = [&](double x) {
+    return info.type == FieldType::Int || std::nearbyint(x) == x ? fmt::format("{:.0f}", x)
+                                                                 : fmt::format("{}", x);
+  };
+  if (info.min && info.max)
+    return fmt::format(
+        " in {}{}, {}]", info.min_excluded ? "(" : "[", number(*info.min), number(*info.max));
   if (info.min) return fmt::format(" {} {}", info.min_excluded ? ">" : ">=", number(*info.min));
   return info.max ? fmt::format(" <= {}", number(*info.max)) : "";
 }
@@ -27,15 +33,24 @@ std::string choice_text(const FieldInfo& info) {
 
 const char* expected_word(const FieldInfo& info) {
   switch (info.type) {
-    case FieldType::Bool: return "true or false";
-    case FieldType::Int: return "integer";
-    case FieldType::Float: return "float";
-    case FieldType::String: return "string";
-    case FieldType::Array: return "array";
-    case FieldType::Map: return "table of names";
-    case FieldType::Table: return "table";
-    case FieldType::Component: return "table with a `type`";
-    case FieldType::Any: return "value";
+    case FieldType::Bool:
+      return "true or false";
+    case FieldType::Int:
+      return "integer";
+    case FieldType::Float:
+      return "float";
+    case FieldType::String:
+      return "string";
+    case FieldType::Array:
+      return "array";
+    case FieldType::Map:
+      return "table of names";
+    case FieldType::Table:
+      return "table";
+    case FieldType::Component:
+      return "table with a `type`";
+    case FieldType::Any:
+      return "value";
   }
   return "value";
 }
@@ -54,10 +69,17 @@ const FieldInfo* by_old_name(const Block& block, std::string_view key) {
 
 }  // namespace
 
-void Checker::wrong_type(const FieldInfo& info, const Node& given, const std::string& path, std::string fix) {
-  std::string expected = info.choices.empty() || info.type == FieldType::Array ? expected_word(info) + range_text(info) : choice_text(info);
-  if (!info.unit.empty() && (info.type == FieldType::Int || info.type == FieldType::Float)) expected += fmt::format(" ({}, or a text such as {})", info.unit, quantity_example(info.unit));
-  Diagnostic& d = report("E110", fmt::format("{}: expected {}, got {}", path, expected, brief(given)), given.origin);
+void Checker::wrong_type(const FieldInfo& info,
+                         const Node& given,
+                         const std::string& path,
+                         std::string fix) {
+  std::string expected = info.choices.empty() || info.type == FieldType::Array
+                             ? expected_word(info) + range_text(info)
+                             : choice_text(info);
+  if (!info.unit.empty() && (info.type == FieldType::Int || info.type == FieldType::Float))
+    expected += fmt::format(" ({}, or a text such as {})", info.unit, quantity_example(info.unit));
+  Diagnostic& d = report(
+      "E110", fmt::format("{}: expected {}, got {}", path, expected, brief(given)), given.origin);
   d.fix = std::move(fix);
 }
 
@@ -87,15 +109,22 @@ bool Checker::number(const FieldInfo& info, const Node& given, Node& out) {
   return true;
 }
 
-bool Checker::bounds(const FieldInfo& info, const Node& value, const Node& given, const std::string& path) {
+bool Checker::bounds(const FieldInfo& info,
+                     const Node& value,
+                     const Node& given,
+                     const std::string& path) {
   const auto in_range = [&](const Node& node) {
     if (!node.scalar.is_number()) return true;
     const double x = node.scalar.as_float();
-    return !(info.min && (info.min_excluded ? x <= *info.min : x < *info.min)) && !(info.max && x > *info.max);
+    return !(info.min && (info.min_excluded ? x <= *info.min : x < *info.min)) &&
+           !(info.max && x > *info.max);
   };
   const auto allowed = [&](const Node& node) {
-    return info.choices.empty() || std::any_of(info.choices.begin(), info.choices.end(), [&](const Value& choice) {
-             return choice.is_number() && node.scalar.is_number() ? choice.as_float() == node.scalar.as_float() : choice == node.scalar;
+    return info.choices.empty() ||
+           std::any_of(info.choices.begin(), info.choices.end(), [&](const Value& choice) {
+             return choice.is_number() && node.scalar.is_number()
+                        ? choice.as_float() == node.scalar.as_float()
+                        : choice == node.scalar;
            });
   };
   if (!value.is_array() && !value.is_table()) {
@@ -111,7 +140,10 @@ bool Checker::bounds(const FieldInfo& info, const Node& value, const Node& given
     element.max = info.max;
     element.min_excluded = info.min_excluded;
     element.choices = info.choices;
-    wrong_type(element, given.children[i], value.is_array() ? fmt::format("{}[{}]", path, i) : join_path(path, toml_key(item.key)));
+    wrong_type(
+        element,
+        given.children[i],
+        value.is_array() ? fmt::format("{}[{}]", path, i) : join_path(path, toml_key(item.key)));
     return false;
   }
   return true;
@@ -121,16 +153,27 @@ bool Checker::scalar(const FieldInfo& info, const Node& given, const std::string
   bool fits = false;
   std::string fix;
   switch (info.type) {
-    case FieldType::Bool: fits = given.kind == Value::Kind::Bool; break;
+    case FieldType::Bool:
+      fits = given.kind == Value::Kind::Bool;
+      break;
     case FieldType::Int:
-    case FieldType::Float: fits = number(info, given, out); break;
-    default: fits = given.is_string(); break;
+    case FieldType::Float:
+      fits = number(info, given, out);
+      break;
+    default:
+      fits = given.is_string();
+      break;
   }
   if (!fits) {
-    const bool is_word = given.is_string() && info.type == FieldType::Bool && (given.text() == "true" || given.text() == "false");
-    const bool is_number = given.is_string() && info.unit.empty() && (info.type == FieldType::Int || info.type == FieldType::Float) && parse_quantity(given.text(), "").has_value();
+    const bool is_word = given.is_string() && info.type == FieldType::Bool &&
+                         (given.text() == "true" || given.text() == "false");
+    const bool is_number = given.is_string() && info.unit.empty() &&
+                           (info.type == FieldType::Int || info.type == FieldType::Float) &&
+                           parse_quantity(given.text(), "").has_value();
     if (is_word || is_number) fix = fmt::format("{} = {}   (without quotes)", path, given.text());
-    if (info.type == FieldType::String && info.choices.empty() && info.interface_id.empty() && (given.scalar.is_number() || given.scalar.is_bool())) fix = fmt::format("{} = \"{}\"", path, brief(given));
+    if (info.type == FieldType::String && info.choices.empty() && info.interface_id.empty() &&
+        (given.scalar.is_number() || given.scalar.is_bool()))
+      fix = fmt::format("{} = \"{}\"", path, brief(given));
     wrong_type(info, given, path, fix);
     return false;
   }
@@ -138,7 +181,11 @@ bool Checker::scalar(const FieldInfo& info, const Node& given, const std::string
   return bounds(info, out, given, path);
 }
 
-bool Checker::nested_table(const FieldInfo& info, const Node& given, const std::string& path, const Block& outer, Node& out) {
+bool Checker::nested_table(const FieldInfo& info,
+                           const Node& given,
+                           const std::string& path,
+                           const Block& outer,
+                           Node& out) {
   if (!given.is_table()) {
     wrong_type(info, given, path);
     return false;
@@ -151,30 +198,49 @@ bool Checker::nested_table(const FieldInfo& info, const Node& given, const std::
   return block(inner, given, path, out);
 }
 
-bool Checker::field(const FieldInfo& info, const Node& given, const std::string& path, const Block& outer, Node& out) {
+bool Checker::field(const FieldInfo& info,
+                    const Node& given,
+                    const std::string& path,
+                    const Block& outer,
+                    Node& out) {
   out = given;
   if (given.is_broken) return false;
   switch (info.type) {
-    case FieldType::Any: return true;
-    case FieldType::Table: return nested_table(info, given, path, outer, out);
-    case FieldType::Component: return component(info.interface_id, nullptr, info.default_value.get("type", ""), given, path, out);
+    case FieldType::Any:
+      return true;
+    case FieldType::Table:
+      return nested_table(info, given, path, outer, out);
+    case FieldType::Component:
+      return component(
+          info.interface_id, nullptr, info.default_value.get("type", ""), given, path, out);
     case FieldType::Array:
-    case FieldType::Map: break;
+    case FieldType::Map:
+      break;
     default: {
       const bool ok = scalar(info, given, path, out);
-      const bool names_component = ok && info.type == FieldType::String && !info.interface_id.empty() && (has_model_ || given.origin.kind != Origin::Kind::Default);
-      return !names_component || out.text().empty() ? ok : provider(kind_of(info.interface_id), out.text(), given, path) != nullptr;
+      const bool names_component = ok && info.type == FieldType::String &&
+                                   !info.interface_id.empty() &&
+                                   (has_model_ || given.origin.kind != Origin::Kind::Default);
+      return !names_component || out.text().empty()
+                 ? ok
+                 : provider(kind_of(info.interface_id), out.text(), given, path) != nullptr;
     }
   }
   const bool is_array = info.type == FieldType::Array;
   if (is_array ? !given.is_array() : !given.is_table()) {
-    wrong_type(info, given, path, is_array && info.element.front().type != FieldType::Array ? fmt::format("{} = [{}]", path, brief(given)) : "");
+    wrong_type(info,
+               given,
+               path,
+               is_array && info.element.front().type != FieldType::Array
+                   ? fmt::format("{} = [{}]", path, brief(given))
+                   : "");
     return false;
   }
   bool ok = true;
   for (size_t i = 0; i < given.children.size(); ++i) {
     const Node& item = given.children[i];
-    const std::string below = is_array ? fmt::format("{}[{}]", path, i) : join_path(path, toml_key(item.key));
+    const std::string below =
+        is_array ? fmt::format("{}[{}]", path, i) : join_path(path, toml_key(item.key));
     ok = field(info.element.front(), item, below, outer, out.children[i]) && ok;
     out.children[i].key = item.key;
     out.children[i].key_origin = item.key_origin;
@@ -189,11 +255,20 @@ bool Checker::block(const Block& block, const Node& given, const std::string& pa
   bool ok = true;
   for (const Node& child : given.children) {
     const FieldInfo* info = by_name(block, child.key);
-    if (info == nullptr && std::find(block.extra.begin(), block.extra.end(), child.key) != block.extra.end()) continue;
+    if (info == nullptr &&
+        std::find(block.extra.begin(), block.extra.end(), child.key) != block.extra.end())
+      continue;
     if (info == nullptr && (info = by_old_name(block, child.key)) != nullptr) {
-      Diagnostic& d = report("W101", fmt::format("`{}` in [{}] is now called `{}`", child.key, path, info->name), child.key_origin);
+      Diagnostic& d =
+          report("W101",
+                 fmt::format("`{}` in [{}] is now called `{}`", child.key, path, info->name),
+                 child.key_origin);
       d.fix = fmt::format("{} = {}", info->name, brief(child));
-      if (given.find(info->name) != nullptr) report("E105", fmt::format("`{}` and `{}` in [{}] are the same parameter", child.key, info->name, path), child.key_origin);
+      if (given.find(info->name) != nullptr)
+        report("E105",
+               fmt::format(
+                   "`{}` and `{}` in [{}] are the same parameter", child.key, info->name, path),
+               child.key_origin);
     }
     if (info == nullptr) {
       unknown(block, child, path);
@@ -219,20 +294,26 @@ void Checker::defaults(const Block& block, const Node& given, const std::string&
       sorted.children.push_back(std::move(*have));
       continue;
     }
-    if (given.find(info->name) != nullptr || (!info->renamed_from.empty() && given.find(info->renamed_from) != nullptr)) continue;  // wrong, or "none"
+    if (given.find(info->name) != nullptr ||
+        (!info->renamed_from.empty() && given.find(info->renamed_from) != nullptr))
+      continue;  // wrong, or "none"
     const Value* value = block.defaults == nullptr ? nullptr : block.defaults->find(info->name);
     if (value == nullptr || value->is_null()) value = &info->default_value;
     const std::string below = join_path(path, info->name);
     if (info->required && value->is_null()) {
-      Diagnostic& d = report("E103", fmt::format("[{}] lacks `{}`: {}", path, info->name, info->doc), given.origin);
+      Diagnostic& d = report(
+          "E103", fmt::format("[{}] lacks `{}`: {}", path, info->name, info->doc), given.origin);
       d.owner = block.owner;
       d.fix = fmt::format("{} = …", info->name);
       continue;
     }
     if (value->is_null() && (info->type != FieldType::Table || info->optional)) continue;
-    const Node standard = Node::of(info->type == FieldType::Table && value->is_null() ? Value::table() : *value, block.default_origin);
+    const Node standard =
+        Node::of(info->type == FieldType::Table && value->is_null() ? Value::table() : *value,
+                 block.default_origin);
     Node filled = standard;
-    const bool is_structure = info->type == FieldType::Component || info->type == FieldType::Table || !info->interface_id.empty();
+    const bool is_structure = info->type == FieldType::Component ||
+                              info->type == FieldType::Table || !info->interface_id.empty();
     if (is_structure && !field(*info, standard, below, block, filled)) continue;
     if (!filled.is_null()) {
       filled.key_origin = block.default_origin;

@@ -1,8 +1,9 @@
-// A key that nobody knows: what was meant?  In this order: another framework's name, the nearest key of the table, a
-// neighbour of the same kind that has it (left over from another `type`), and the same key elsewhere in the recipe.
-#include <fmt/format.h>
-
+// A key that nobody knows: what was meant?  In this order: another framework's name, the nearest
+// key of the table, a neighbour of the same kind that has it (left over from another `type`), and
+// the same key elsewhere in the recipe.
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/suggest.hpp"
@@ -36,10 +37,12 @@ std::vector<std::string> accepted_keys(const Block& block) {
 std::string Checker::elsewhere(const std::string& key) const {
   for (const CoreTable& table : core_tables())
     for (const FieldInfo& field : table.fields)
-      if (field.name == key && table.path.find('*') == std::string::npos) return table.path + "." + key;
+      if (field.name == key && table.path.find('*') == std::string::npos)
+        return table.path + "." + key;
   for (const Slot& slot : slots())
     for (const FieldInfo& field : slot.keys)
-      if (field.name == key && slot.path.find('*') == std::string::npos) return slot.path + "." + key;
+      if (field.name == key && slot.path.find('*') == std::string::npos)
+        return slot.path + "." + key;
   for (const UsedComponent& use : used_) {
     try {
       if (use.entry->schema().find(key) != nullptr) return use.path + "." + key;
@@ -52,7 +55,8 @@ std::string Checker::elsewhere(const std::string& key) const {
 
 void Checker::unknown(const Block& block, const Node& child, const std::string& path) {
   const std::string title = path.empty() ? "at the top level" : fmt::format("in [{}]", path);
-  Diagnostic& d = report("E102", fmt::format("unknown key `{}` {}", child.key, title), child.key_origin);
+  Diagnostic& d =
+      report("E102", fmt::format("unknown key `{}` {}", child.key, title), child.key_origin);
   constexpr size_t kMostSearched = 200;  // as many as are shown
   if (pending_.size() > kMostSearched) return;
   d.owner = block.owner;
@@ -60,7 +64,8 @@ void Checker::unknown(const Block& block, const Node& child, const std::string& 
   const ForeignName* foreign = foreign_name(child.key);
   if (foreign != nullptr) {
     const size_t dot = foreign->ours.rfind('.');
-    const std::string_view table = dot == std::string_view::npos ? "" : foreign->ours.substr(0, dot);
+    const std::string_view table =
+        dot == std::string_view::npos ? "" : foreign->ours.substr(0, dot);
     const std::string last(foreign->ours.substr(dot == std::string_view::npos ? 0 : dot + 1));
     const bool here = dot == std::string_view::npos || same_table(table, path);
     const bool known = std::find(d.accepted.begin(), d.accepted.end(), last) != d.accepted.end();
@@ -72,7 +77,8 @@ void Checker::unknown(const Block& block, const Node& child, const std::string& 
   }
   d.suggestion = nearest(child.key, d.accepted);
   if (!d.suggestion.empty()) return;
-  for (const ComponentEntry* entry : catalog_.components(block.kind.empty() ? "-" : std::string_view(block.kind))) {
+  for (const ComponentEntry* entry :
+       catalog_.components(block.kind.empty() ? "-" : std::string_view(block.kind))) {
     if (entry->name == block.type) continue;
     try {
       if (entry->schema().find(child.key) == nullptr) continue;
@@ -80,8 +86,11 @@ void Checker::unknown(const Block& block, const Node& child, const std::string& 
       continue;  // a broken neighbour is not this recipe's mistake
     }
     const bool in_file = child.key_origin.kind == Origin::Kind::File;
-    d.fix = fmt::format("`{}` is a parameter of \"{}\": remove {}, or write type = \"{}\"", child.key, entry->name,
-                        in_file ? fmt::format("line {}", child.key_origin.line) : "it", entry->name);
+    d.fix = fmt::format("`{}` is a parameter of \"{}\": remove {}, or write type = \"{}\"",
+                        child.key,
+                        entry->name,
+                        in_file ? fmt::format("line {}", child.key_origin.line) : "it",
+                        entry->name);
     return;
   }
   d.suggestion = elsewhere(child.key);

@@ -1,15 +1,16 @@
-// The loader: every file is read once per use, with the chain of files above it, so that cycles end in a message.
+// The loader: every file is read once per use, with the chain of files above it, so that cycles end
+// in a message.
 #include "core/recipe/compose.hpp"
-
-#include <fmt/format.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/toml_read.hpp"
@@ -23,10 +24,14 @@ namespace {
 constexpr int64_t kMaxFiles = 1000;  // opened for one recipe, counting repetitions
 
 bool is_import(const Node& node) {
-  return node.is_string() && node.text().size() > 6 && node.text()[0] == '@' && node.text()[1] != '@' && node.text().ends_with(".toml");
+  return node.is_string() && node.text().size() > 6 && node.text()[0] == '@' &&
+         node.text()[1] != '@' && node.text().ends_with(".toml");
 }
 
-Diagnostic problem(std::string code, std::string message, const Origin& origin, std::string fix = {}) {
+Diagnostic problem(std::string code,
+                   std::string message,
+                   const Origin& origin,
+                   std::string fix = {}) {
   Diagnostic d;
   d.code = std::move(code);
   d.message = std::move(message);
@@ -35,20 +40,29 @@ Diagnostic problem(std::string code, std::string message, const Origin& origin, 
   return d;
 }
 
-// Reads a regular file of at most kMaxRecipeBytes; a directory, a device or a pipe is refused before it is read.
+// Reads a regular file of at most kMaxRecipeBytes; a directory, a device or a pipe is refused
+// before it is read.
 std::string read_text(const std::string& path, std::string& fault) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     fault = std::strerror(errno);
     return {};
   }
+
   struct stat info {};
+
   std::string text;
-  if (::fstat(fd, &info) != 0) fault = std::strerror(errno);
-  else if (S_ISDIR(info.st_mode)) fault = "it is a directory";
-  else if (!S_ISREG(info.st_mode)) fault = "it is not a regular file";
-  else if (info.st_size > kMaxRecipeBytes) fault = fmt::format("it holds {:.1f} MiB, a recipe at most 8", static_cast<double>(info.st_size) / (1 << 20));
-  else text.resize(static_cast<size_t>(info.st_size));
+  if (::fstat(fd, &info) != 0)
+    fault = std::strerror(errno);
+  else if (S_ISDIR(info.st_mode))
+    fault = "it is a directory";
+  else if (!S_ISREG(info.st_mode))
+    fault = "it is not a regular file";
+  else if (info.st_size > kMaxRecipeBytes)
+    fault = fmt::format("it holds {:.1f} MiB, a recipe at most 8",
+                        static_cast<double>(info.st_size) / (1 << 20));
+  else
+    text.resize(static_cast<size_t>(info.st_size));
   size_t have = 0;
   while (fault.empty() && have < text.size()) {
     const ssize_t got = ::read(fd, text.data() + have, text.size() - have);
@@ -72,14 +86,21 @@ class Loader {
     const std::string canonical = canonical_path(shown);
     const auto includer = from.file;
     for (const SourceFile* at = includer.get(); at != nullptr; at = at->includer.get())
-      if (at->path == canonical) return refuse(problem("E005", fmt::format("{} includes itself", shown), from, "break the circle"));
-    if (static_cast<int64_t>(out_.files.size()) >= kMaxFiles) return refuse(problem("E005", fmt::format("more than {} included files", kMaxFiles), from));
+      if (at->path == canonical)
+        return refuse(
+            problem("E005", fmt::format("{} includes itself", shown), from, "break the circle"));
+    if (static_cast<int64_t>(out_.files.size()) >= kMaxFiles)
+      return refuse(problem("E005", fmt::format("more than {} included files", kMaxFiles), from));
     std::string text = read_text(shown, fault);
-    if (!fault.empty()) return refuse(problem("E001", fmt::format("cannot read {}: {}", shown, fault), from));
+    if (!fault.empty())
+      return refuse(problem("E001", fmt::format("cannot read {}: {}", shown, fault), from));
     return parse(std::move(text), shown, canonical, from);
   }
 
-  Node parse(std::string text, const std::string& shown, const std::string& canonical, const Origin& from) {
+  Node parse(std::string text,
+             const std::string& shown,
+             const std::string& canonical,
+             const Origin& from) {
     auto file = std::make_shared<SourceFile>();
     file->name = shown;
     file->path = canonical;
@@ -121,7 +142,8 @@ class Loader {
   // Relative to the file that names it; relative to the working directory for an override.
   static std::string beside(const Node& node, size_t skip = 1) {
     const fs::path named = node.text().substr(skip);
-    if (named.is_absolute() || node.origin.file == nullptr) return named.lexically_normal().string();
+    if (named.is_absolute() || node.origin.file == nullptr)
+      return named.lexically_normal().string();
     return (fs::path(node.origin.file->name).parent_path() / named).lexically_normal().string();
   }
 
@@ -131,12 +153,20 @@ class Loader {
     std::vector<Node> names;
     if (extends->is_string()) names.push_back(*extends);
     if (extends->is_array()) names = extends->children;
-    const bool all_text = !names.empty() && std::all_of(names.begin(), names.end(), [](const Node& n) { return n.is_string(); });
-    if (!all_text) diagnostics_.add(problem("E006", fmt::format("extends: expected a list of files, got {}", brief(*extends)), extends->origin, "extends = [\"base.toml\"]"));
+    const bool all_text =
+        !names.empty() &&
+        std::all_of(names.begin(), names.end(), [](const Node& n) { return n.is_string(); });
+    if (!all_text)
+      diagnostics_.add(
+          problem("E006",
+                  fmt::format("extends: expected a list of files, got {}", brief(*extends)),
+                  extends->origin,
+                  "extends = [\"base.toml\"]"));
     root.erase("extends");
     if (!all_text) return root;
     Node base = Node::table(root.origin);
-    for (const Node& name : names) merge(base, load(beside(name, /*skip=*/0), name.origin), "", out_.dropped);
+    for (const Node& name : names)
+      merge(base, load(beside(name, /*skip=*/0), name.origin), "", out_.dropped);
     merge(base, std::move(root), "", out_.dropped);
     return base;
   }
@@ -155,13 +185,16 @@ bool remove_path(Node& root, const std::vector<std::string>& parts) {
 
 class Overrides {
  public:
-  Overrides(Composed& out, Loader& loader, Diagnostics& diagnostics) : out_(out), loader_(loader), diagnostics_(diagnostics) {}
+  Overrides(Composed& out, Loader& loader, Diagnostics& diagnostics)
+      : out_(out), loader_(loader), diagnostics_(diagnostics) {}
 
   void apply(const std::vector<Override>& overrides) {
     for (const Override& one : overrides) {
       const Origin origin = Origin::of_override(one.text, one.argument);
-      if (one.text.starts_with("~")) remove(one.text.substr(1), origin);
-      else set(one.text, origin);
+      if (one.text.starts_with("~"))
+        remove(one.text.substr(1), origin);
+      else
+        set(one.text, origin);
     }
     loader_.imports(layer_);
     const Origin kept = out_.root.origin;
@@ -173,7 +206,8 @@ class Overrides {
   void remove(const std::string& text, const Origin& origin) {
     const auto parts = split_key(text);
     if (!parts) {
-      diagnostics_.add(problem("E131", fmt::format("`{}` is not a key", text), origin, "--set ~eval.bleu"));
+      diagnostics_.add(
+          problem("E131", fmt::format("`{}` is not a key", text), origin, "--set ~eval.bleu"));
       return;
     }
     const bool set_before = remove_path(layer_, *parts);
@@ -185,9 +219,13 @@ class Overrides {
 
   void set(const std::string& text, const Origin& origin) {
     const size_t equals = text.find('=');
-    const auto parts = equals == std::string::npos ? std::nullopt : split_key(text.substr(0, equals));
+    const auto parts =
+        equals == std::string::npos ? std::nullopt : split_key(text.substr(0, equals));
     if (!parts) {
-      diagnostics_.add(problem("E131", fmt::format("`{}` is not KEY=VALUE", text), origin, "--set optimizer.lr=1e-3, or --set ~eval.bleu to remove"));
+      diagnostics_.add(problem("E131",
+                               fmt::format("`{}` is not KEY=VALUE", text),
+                               origin,
+                               "--set optimizer.lr=1e-3, or --set ~eval.bleu to remove"));
       return;
     }
     const std::string value = text.substr(equals + 1);
@@ -210,7 +248,10 @@ class Overrides {
   Node layer_ = Node::table();
 };
 
-Composed composed(std::optional<std::string> text, const std::string& path, const std::vector<Override>& overrides, Diagnostics& diagnostics) {
+Composed composed(std::optional<std::string> text,
+                  const std::string& path,
+                  const std::vector<Override>& overrides,
+                  Diagnostics& diagnostics) {
   Composed out;
   Loader loader(out, diagnostics);
   const std::string canonical = Loader::canonical_path(path);
@@ -222,11 +263,16 @@ Composed composed(std::optional<std::string> text, const std::string& path, cons
 
 }  // namespace
 
-Composed compose(const std::string& path, const std::vector<Override>& overrides, Diagnostics& diagnostics) {
+Composed compose(const std::string& path,
+                 const std::vector<Override>& overrides,
+                 Diagnostics& diagnostics) {
   return composed(std::nullopt, path, overrides, diagnostics);
 }
 
-Composed compose_text(std::string text, const std::string& path, const std::vector<Override>& overrides, Diagnostics& diagnostics) {
+Composed compose_text(std::string text,
+                      const std::string& path,
+                      const std::vector<Override>& overrides,
+                      Diagnostics& diagnostics) {
   return composed(std::move(text), path, overrides, diagnostics);
 }
 
@@ -243,7 +289,10 @@ std::optional<std::vector<std::string>> split_key(std::string_view text) {
     } else {
       const size_t end = text.find('.');
       part = text.substr(0, end);
-      const auto is_bare = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+      const auto is_bare = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
+      };
       if (part.empty() || !std::all_of(part.begin(), part.end(), is_bare)) return std::nullopt;
       text.remove_prefix(part.size());
     }

@@ -20,11 +20,11 @@ struct Override {
 
 /// A parameter that fell away because the `type` of its table changed.
 struct Dropped {
-  std::string path;      // "optimizer.betas"
-  std::string value;     // as text
+  std::string path;   // "optimizer.betas"
+  std::string value;  // as text
   Origin origin;
   std::string old_type, new_type;
-  Origin because;        // where the new type stands
+  Origin because;  // where the new type stands
 };
 
 struct Composed {
@@ -34,13 +34,19 @@ struct Composed {
   std::string recipe_dir;                                // absolute
 };
 
-/// Reads a recipe and all it includes.  What is wrong goes to `diagnostics`.   Thread: [any-thread].
-Composed compose(const std::string& path, const std::vector<Override>& overrides, Diagnostics& diagnostics);
+/// Reads a recipe and all it includes.  What is wrong goes to `diagnostics`.   Thread:
+/// [any-thread].
+Composed compose(const std::string& path,
+                 const std::vector<Override>& overrides,
+                 Diagnostics& diagnostics);
 /// The same for a text in memory; files that it includes are looked for beside `path`.
-Composed compose_text(std::string text, const std::string& path, const std::vector<Override>& overrides, Diagnostics& diagnostics);
+Composed compose_text(std::string text,
+                      const std::string& path,
+                      const std::vector<Override>& overrides,
+                      Diagnostics& diagnostics);
 
-/// Merges `over` into `base`: tables deeply, everything else replaced; a changed `type` drops the parameters of `base`
-/// except slot keys.  `path` is the place of both in the recipe.
+/// Merges `over` into `base`: tables deeply, everything else replaced; a changed `type` drops the
+/// parameters of `base` except slot keys.  `path` is the place of both in the recipe.
 void merge(Node& base, Node over, const std::string& path, std::vector<Dropped>& dropped);
 
 /// Splits "a.\"b c\".d" into its parts; nothing when it is not a key.

@@ -1,13 +1,14 @@
-// How diagnostics are sorted and written.  The wording follows one pattern, so that people can grep it:
+// How diagnostics are sorted and written.  The wording follows one pattern, so that people can grep
+// it:
 //   error[E102] unknown key `x` in [t]   file:line:col   did you mean `y`?
 //      20 | x = 32      (owner, accepts: a b c)
 //            fix: …
 #include "core/recipe/diagnostics.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
+
+#include <fmt/format.h>
 
 namespace mortise::core {
 
@@ -16,7 +17,8 @@ namespace {
 auto rank(const Origin& origin) {
   const bool is_file = origin.kind == Origin::Kind::File;
   const int group = is_file ? 0 : origin.kind == Origin::Kind::Override ? 1 : 2;
-  return std::tuple(group, is_file ? origin.file->order : origin.argument, origin.line, origin.column);
+  return std::tuple(
+      group, is_file ? origin.file->order : origin.argument, origin.line, origin.column);
 }
 
 // A source line may be long or hold a control character: shown shortened and harmless.
@@ -36,7 +38,9 @@ std::string excerpt(std::string_view line) {
 std::string owner_text(const Diagnostic& d) {
   if (d.owner.empty() && d.accepted.empty()) return "";
   std::string out = d.owner;
-  if (!d.accepted.empty()) out += (out.empty() ? "accepts: " : ", accepts: ") + fmt::format("{}", fmt::join(d.accepted, " "));
+  if (!d.accepted.empty())
+    out +=
+        (out.empty() ? "accepts: " : ", accepts: ") + fmt::format("{}", fmt::join(d.accepted, " "));
   return "      (" + out + ")";
 }
 
@@ -46,36 +50,47 @@ void Diagnostics::add(Diagnostic diagnostic) {
   constexpr size_t kMost = 200;  // nobody reads more; a hostile file could make millions
   if (items_.size() >= kMost) return;
   const auto same = [&](const Diagnostic& d) {
-    return d.code == diagnostic.code && d.message == diagnostic.message && rank(d.origin) == rank(diagnostic.origin);
+    return d.code == diagnostic.code && d.message == diagnostic.message &&
+           rank(d.origin) == rank(diagnostic.origin);
   };
   if (std::none_of(items_.begin(), items_.end(), same)) items_.push_back(std::move(diagnostic));
 }
 
 bool Diagnostics::has_errors() const {
-  return std::any_of(items_.begin(), items_.end(), [](const Diagnostic& d) { return !d.is_warning(); });
+  return std::any_of(
+      items_.begin(), items_.end(), [](const Diagnostic& d) { return !d.is_warning(); });
 }
 
 bool Diagnostics::has_syntax_errors() const {
-  return std::any_of(items_.begin(), items_.end(), [](const Diagnostic& d) { return d.code.starts_with("E0"); });
+  return std::any_of(
+      items_.begin(), items_.end(), [](const Diagnostic& d) { return d.code.starts_with("E0"); });
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Diagnostic> out = items_;
-  std::stable_sort(out.begin(), out.end(), [](const Diagnostic& a, const Diagnostic& b) { return rank(a.origin) < rank(b.origin); });
+  std::stable_sort(out.begin(), out.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return rank(a.origin) < rank(b.origin);
+  });
   return out;
 }
 
 std::string render(const Diagnostic& d, bool color) {
   const char* word = d.is_warning() ? "warning" : "error";
   const char* paint = d.is_warning() ? "\x1b[33;1m" : "\x1b[31;1m";
-  std::string out = fmt::format("{}{}[{}]{} {}", color ? paint : "", word, d.code, color ? "\x1b[0m" : "", d.message);
+  std::string out = fmt::format(
+      "{}{}[{}]{} {}", color ? paint : "", word, d.code, color ? "\x1b[0m" : "", d.message);
   const std::string place = d.origin.place();
   if (!place.empty()) out += "   " + place;
   if (!d.suggestion.empty()) out += fmt::format("   did you mean `{}`?", d.suggestion);
   out += '\n';
   const bool has_line = d.origin.kind == Origin::Kind::File;
-  if (has_line) out += fmt::format("{:>5} | {}{}\n", d.origin.line, excerpt(d.origin.file->line(d.origin.line)), owner_text(d));
-  else if (!owner_text(d).empty()) out += "      " + owner_text(d) + "\n";
+  if (has_line)
+    out += fmt::format("{:>5} | {}{}\n",
+                       d.origin.line,
+                       excerpt(d.origin.file->line(d.origin.line)),
+                       owner_text(d));
+  else if (!owner_text(d).empty())
+    out += "      " + owner_text(d) + "\n";
   for (const std::string& note : d.notes) out += fmt::format("            {}\n", note);
   if (!d.fix.empty()) out += fmt::format("            fix: {}\n", d.fix);
   return out;
@@ -88,7 +103,9 @@ std::string render(const std::vector<Diagnostic>& diagnostics, bool color) {
     out += render(d, color);
     ++(d.is_warning() ? num_warnings : num_errors);
   }
-  const auto count = [](int64_t n, const char* word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); };
+  const auto count = [](int64_t n, const char* word) {
+    return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+  };
   if (num_errors > 0) out += count(num_errors, "error") + (num_warnings > 0 ? ", " : "\n");
   if (num_warnings > 0) out += count(num_warnings, "warning") + "\n";
   return out;
@@ -121,7 +138,10 @@ Value to_value(const Diagnostic& d) {
 namespace {
 
 Code code_of(const std::vector<Diagnostic>& diagnostics) {
-  const bool only_plugins = std::all_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.is_warning() || d.is_plugin(); });
+  const bool only_plugins =
+      std::all_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) {
+        return d.is_warning() || d.is_plugin();
+      });
   return only_plugins ? Code::Plugin : Code::Usage;
 }
 
@@ -133,6 +153,7 @@ std::string trimmed(std::string text) {
 }  // namespace
 
 RecipeErrors::RecipeErrors(std::vector<Diagnostic> diagnostics)
-    : Error(code_of(diagnostics), trimmed(render(diagnostics, /*color=*/false))), diagnostics_(std::move(diagnostics)) {}
+    : Error(code_of(diagnostics), trimmed(render(diagnostics, /*color=*/false))),
+      diagnostics_(std::move(diagnostics)) {}
 
 }  // namespace mortise::core

@@ -1,5 +1,5 @@
-// A Pratt parser (Pratt, Top Down Operator Precedence, POPL 1973) and a tree walk.  Integers stay integers under + - * %;
-// / is always a float division.
+// A Pratt parser (Pratt, Top Down Operator Precedence, POPL 1973) and a tree walk.  Integers stay
+// integers under + - * %; / is always a float division.
 #include "core/recipe/expression.hpp"
 
 #include <charconv>
@@ -48,13 +48,16 @@ class Lexer {
     token.column = at_ + 1;
     if (at_ >= text_.size()) return token;
     const char c = text_[at_];
-    if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) return number(token);
+    if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])))
+      return number(token);
     if (c == '\'' || c == '"') return text(token);
     if (is_name_start(c)) return name(token);
     token.kind = Token::Kind::Symbol;
     const std::string_view two = text_.substr(at_, 2);
-    token.text = two == "==" || two == "!=" || two == "<=" || two == ">=" ? std::string(two) : std::string(1, c);
-    if (token.text.size() == 1 && std::string_view("<>+-*/%()").find(c) == std::string_view::npos) fail(token.column, "unexpected character");
+    token.text = two == "==" || two == "!=" || two == "<=" || two == ">=" ? std::string(two)
+                                                                          : std::string(1, c);
+    if (token.text.size() == 1 && std::string_view("<>+-*/%()").find(c) == std::string_view::npos)
+      fail(token.column, "unexpected character");
     at_ += token.text.size();
     return token;
   }
@@ -69,7 +72,8 @@ class Lexer {
     const auto as_real = std::from_chars(begin, end, real);
     if (as_real.ec != std::errc()) fail(token.column, "not a number");
     token.kind = Token::Kind::Number;
-    token.value = as_int.ec == std::errc() && as_int.ptr == as_real.ptr ? Value(integer) : Value(real);
+    token.value =
+        as_int.ec == std::errc() && as_int.ptr == as_real.ptr ? Value(integer) : Value(real);
     at_ += static_cast<size_t>(as_real.ptr - begin);
     return token;
   }
@@ -85,7 +89,9 @@ class Lexer {
 
   Token name(Token token) {
     const size_t begin = at_;
-    while (at_ < text_.size() && (is_name_start(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.')) ++at_;
+    while (at_ < text_.size() &&
+           (is_name_start(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.'))
+      ++at_;
     token.kind = Token::Kind::Name;
     token.text = text_.substr(begin, at_ - begin);
     return token;
@@ -97,7 +103,8 @@ class Lexer {
 
 int binding(const Token& token) {
   const std::string& op = token.text;
-  if (token.kind == Token::Kind::Name) return op == "implies" ? 1 : op == "or" ? 2 : op == "and" ? 3 : 0;
+  if (token.kind == Token::Kind::Name)
+    return op == "implies" ? 1 : op == "or" ? 2 : op == "and" ? 3 : 0;
   if (token.kind != Token::Kind::Symbol) return 0;
   if (op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">=") return 5;
   if (op == "+" || op == "-") return 6;
@@ -110,7 +117,8 @@ class Parser {
 
   TermPtr whole() {
     TermPtr term = parse(0);
-    if (token_.kind != Token::Kind::End) fail(token_.column, fmt::format("unexpected `{}`", token_.text));
+    if (token_.kind != Token::Kind::End)
+      fail(token_.column, fmt::format("unexpected `{}`", token_.text));
     return term;
   }
 
@@ -143,7 +151,8 @@ class Parser {
   TermPtr prefix() {
     const Token token = token_;
     step();
-    if (token.kind == Token::Kind::Number || token.kind == Token::Kind::Text) return constant(token.value);
+    if (token.kind == Token::Kind::Number || token.kind == Token::Kind::Text)
+      return constant(token.value);
     if (token.kind == Token::Kind::Name) return name(token);
     if (token.text == "-") return make("negate", parse(8), nullptr);
     if (token.text == "(") {
@@ -151,7 +160,9 @@ class Parser {
       expect(")");
       return inner;
     }
-    fail(token.column, token.kind == Token::Kind::End ? "the rule ends too early" : fmt::format("unexpected `{}`", token.text));
+    fail(token.column,
+         token.kind == Token::Kind::End ? "the rule ends too early"
+                                        : fmt::format("unexpected `{}`", token.text));
   }
 
   TermPtr name(const Token& token) {
@@ -164,7 +175,8 @@ class Parser {
       step();
       term->op = "has";
       term->path = token_.text;
-      if (token_.kind != Token::Kind::Name) fail(token_.column, "has() wants the path of a parameter");
+      if (token_.kind != Token::Kind::Name)
+        fail(token_.column, "has() wants the path of a parameter");
       step();
       expect(")");
     }
@@ -179,7 +191,8 @@ class Parser {
   }
 
   void expect(std::string_view symbol) {
-    if (token_.text != symbol || token_.kind != Token::Kind::Symbol) fail(token_.column, fmt::format("expected `{}`", symbol));
+    if (token_.text != symbol || token_.kind != Token::Kind::Symbol)
+      fail(token_.column, fmt::format("expected `{}`", symbol));
     step();
   }
 
@@ -189,13 +202,19 @@ class Parser {
 };
 
 Value arithmetic(const std::string& op, const Value& a, const Value& b) {
-  if (!a.is_number() || !b.is_number()) throw Error(Code::Usage, fmt::format("`{}` wants numbers, got {} and {}", op, kind_name(a.kind()), kind_name(b.kind())));
+  if (!a.is_number() || !b.is_number())
+    throw Error(
+        Code::Usage,
+        fmt::format(
+            "`{}` wants numbers, got {} and {}", op, kind_name(a.kind()), kind_name(b.kind())));
   if ((op == "/" || op == "%") && b.as_float() == 0) throw Error(Code::Usage, "division by zero");
   int64_t exact = 0;
   if (a.is_int() && b.is_int() && op != "/") {
     const int64_t x = a.as_int(), y = b.as_int();
     if (op == "%") return y == -1 ? int64_t{0} : x % y;
-    const bool overflow = op == "+" ? __builtin_add_overflow(x, y, &exact) : op == "-" ? __builtin_sub_overflow(x, y, &exact) : __builtin_mul_overflow(x, y, &exact);
+    const bool overflow = op == "+"   ? __builtin_add_overflow(x, y, &exact)
+                          : op == "-" ? __builtin_sub_overflow(x, y, &exact)
+                                      : __builtin_mul_overflow(x, y, &exact);
     if (!overflow) return exact;
   }
   const double x = a.as_float(), y = b.as_float();
@@ -205,12 +224,18 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b) {
   return op == "/" ? x / y : std::fmod(x, y);
 }
 
-bool equal(const Value& a, const Value& b) { return a.is_number() && b.is_number() ? a.as_float() == b.as_float() : a == b; }
+bool equal(const Value& a, const Value& b) {
+  return a.is_number() && b.is_number() ? a.as_float() == b.as_float() : a == b;
+}
 
 Value compare(const std::string& op, const Value& a, const Value& b) {
   if (op == "==") return equal(a, b);
   if (op == "!=") return !equal(a, b);
-  if (!a.is_number() || !b.is_number()) throw Error(Code::Usage, fmt::format("`{}` wants numbers, got {} and {}", op, kind_name(a.kind()), kind_name(b.kind())));
+  if (!a.is_number() || !b.is_number())
+    throw Error(
+        Code::Usage,
+        fmt::format(
+            "`{}` wants numbers, got {} and {}", op, kind_name(a.kind()), kind_name(b.kind())));
   const double x = a.as_float(), y = b.as_float();
   if (op == "<") return x < y;
   if (op == "<=") return x <= y;
@@ -218,9 +243,13 @@ Value compare(const std::string& op, const Value& a, const Value& b) {
 }
 
 // Kleene's three-valued logic: null is "unknown".
-std::optional<bool> truth(const Value& value) { return value.is_null() ? std::nullopt : std::optional(value.as_bool()); }
+std::optional<bool> truth(const Value& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.as_bool());
+}
 
-Value logic(const std::string& op, std::optional<bool> a, const std::function<std::optional<bool>()>& right) {
+Value logic(const std::string& op,
+            std::optional<bool> a,
+            const std::function<std::optional<bool>()>& right) {
   if (op == "implies" && a) a = !*a;
   const bool absorbing = op != "and";
   if (a == absorbing) return absorbing;
@@ -239,11 +268,14 @@ Value walk(const Term& term, const Lookup& lookup) {
     const auto t = truth(a);
     return t ? Value(!*t) : Value();
   }
-  if (term.op == "and" || term.op == "or" || term.op == "implies") return logic(term.op, truth(a), [&] { return truth(walk(*term.right, lookup)); });
+  if (term.op == "and" || term.op == "or" || term.op == "implies")
+    return logic(term.op, truth(a), [&] { return truth(walk(*term.right, lookup)); });
   if (term.op == "negate") return a.is_null() ? a : arithmetic("-", Value(0), a);
   const Value b = walk(*term.right, lookup);
   if (a.is_null() || b.is_null()) return {};
-  return std::string_view("+-*/%").find(term.op) != std::string_view::npos ? arithmetic(term.op, a, b) : compare(term.op, a, b);
+  return std::string_view("+-*/%").find(term.op) != std::string_view::npos
+             ? arithmetic(term.op, a, b)
+             : compare(term.op, a, b);
 }
 
 }  // namespace
@@ -255,6 +287,8 @@ Expression::Expression(Expression&&) noexcept = default;
 
 Value Expression::evaluate(const Lookup& lookup) const { return walk(*root_, lookup); }
 
-bool Expression::holds(const Lookup& lookup) const { return truth(evaluate(lookup)).value_or(true); }
+bool Expression::holds(const Lookup& lookup) const {
+  return truth(evaluate(lookup)).value_or(true);
+}
 
 }  // namespace mortise::core

@@ -1,8 +1,9 @@
 // Rules between parameters as data: "heads % kv_heads == 0", "bits == 4 implies group > 0".
 //
-// Grammar, loosest first:  implies · or · and · not · == != < <= > >= · + - · * / % · unary - · value.
-// A value is a number, 'text', true, false, a parameter by path (position.theta), has(path) or ( … ).
-// An absent parameter is null; anything computed from null is null, and a null rule counts as held.
+// Grammar, loosest first:  implies · or · and · not · == != < <= > >= · + - · * / % · unary - ·
+// value. A value is a number, 'text', true, false, a parameter by path (position.theta), has(path)
+// or ( … ). An absent parameter is null; anything computed from null is null, and a null rule
+// counts as held.
 #pragma once
 
 #include <functional>
@@ -25,7 +26,8 @@ class Expression {
   Expression(Expression&&) noexcept;
   /// Throws: Error on a type that does not fit and on division by zero.
   Value evaluate(const Lookup& lookup) const;
-  /// True unless the value is false.  Throws: like evaluate, and when the value is not a truth value.
+  /// True unless the value is false.  Throws: like evaluate, and when the value is not a truth
+  /// value.
   bool holds(const Lookup& lookup) const;
 
   struct Term;

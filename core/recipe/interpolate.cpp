@@ -1,12 +1,12 @@
-// Depth-first replacement.  A string that is being replaced is `active`; meeting it again is a cycle.  Copies are
-// bounded in number and size, so that a few lines cannot expand into gigabytes.
+// Depth-first replacement.  A string that is being replaced is `active`; meeting it again is a
+// cycle.  Copies are bounded in number and size, so that a few lines cannot expand into gigabytes.
 #include "core/recipe/interpolate.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/tables.hpp"
@@ -21,7 +21,9 @@ constexpr int64_t kMaxCopies = 200'000;
 constexpr size_t kMaxText = size_t{1} << 20;
 constexpr int kMaxChain = 32;
 
-bool has_reference(const Node& node) { return node.is_string() && !node.is_final && node.text().find("${") != std::string::npos; }
+bool has_reference(const Node& node) {
+  return node.is_string() && !node.is_final && node.text().find("${") != std::string::npos;
+}
 
 // Long texts count as several values.
 int64_t count(const Node& node) {
@@ -38,7 +40,8 @@ int64_t depth(const Node& node) {
 
 class Interpolator {
  public:
-  Interpolator(Node& root, const ReferenceContext& context, Diagnostics& diagnostics) : root_(root), context_(context), diagnostics_(diagnostics) {
+  Interpolator(Node& root, const ReferenceContext& context, Diagnostics& diagnostics)
+      : root_(root), context_(context), diagnostics_(diagnostics) {
     if (context.stages != nullptr) stages_ = *context.stages;
   }
 
@@ -66,7 +69,8 @@ class Interpolator {
     if (node.is_final) return;
     const std::string text = node.text();
     if (text.find("${") == std::string::npos) {
-      if (text.starts_with("@@") && text.ends_with(".toml")) node.scalar = text.substr(1);  // an escaped "@file.toml"
+      if (text.starts_with("@@") && text.ends_with(".toml"))
+        node.scalar = text.substr(1);  // an escaped "@file.toml"
       node.is_final = true;
       return;
     }
@@ -120,7 +124,11 @@ class Interpolator {
       const std::string name = text.substr(open + 2, close - open - 2);
       if (!resolve(node, name, found)) return;
       if (found.is_table() || found.is_array()) {
-        report(node, "E122", fmt::format("${{{}}} is {}: only a single value fits inside a text", name, found.is_table() ? "a table" : "an array"));
+        report(node,
+               "E122",
+               fmt::format("${{{}}} is {}: only a single value fits inside a text",
+                           name,
+                           found.is_table() ? "a table" : "an array"));
         return;
       }
       out += found.is_string() ? found.text() : toml_inline(found.scalar);
@@ -128,7 +136,10 @@ class Interpolator {
     }
     out += text.substr(std::min(at, text.size()));
     if (out.size() > kMaxText) {
-      report(node, "E122", fmt::format("a text of more than {} bytes after its references are replaced", kMaxText));
+      report(
+          node,
+          "E122",
+          fmt::format("a text of more than {} bytes after its references are replaced", kMaxText));
       stopped_ = true;
       return;
     }
@@ -160,12 +171,16 @@ class Interpolator {
     const std::string name = rest.substr(0, colon);
     const char* value = std::getenv(name.c_str());
     if (value == nullptr && colon == std::string::npos) {
-      report(at, "E120", fmt::format("the environment has no {}, and ${{env:{}}} gives no default", name, name));
+      report(
+          at,
+          "E120",
+          fmt::format("the environment has no {}, and ${{env:{}}} gives no default", name, name));
       return false;
     }
     const std::string text = value != nullptr ? value : rest.substr(colon + 1);
     out = parse_toml_value(text, at.origin).value_or(Node::of(text, at.origin));
-    if (out.is_table() || out.is_array() || out.is_string()) out = Node::of(text, at.origin);  // numbers and flags only
+    if (out.is_table() || out.is_array() || out.is_string())
+      out = Node::of(text, at.origin);  // numbers and flags only
     out.is_final = true;
     return true;
   }
@@ -177,12 +192,18 @@ class Interpolator {
     if (table == nullptr || dot == std::string::npos) {
       std::vector<std::string> names;
       for (const Node& child : stages_.children) names.push_back("stage." + child.key);
-      report(at, "E120", fmt::format("${{{}}} names no stage", name), nearest("stage." + stage_name, names));
+      report(at,
+             "E120",
+             fmt::format("${{{}}} names no stage", name),
+             nearest("stage." + stage_name, names));
       return false;
     }
     const std::string rest = name.substr(dot + 1);
     if (rest == "out" && table->find("out") == nullptr)
-      return literal(fmt::format("{}/{}/out", run_dir().empty() ? "${run.dir}" : run_dir(), stage_name), at, out);
+      return literal(
+          fmt::format("{}/{}/out", run_dir().empty() ? "${run.dir}" : run_dir(), stage_name),
+          at,
+          out);
     return lookup(at, *table, rest, name, out);
   }
 
@@ -231,11 +252,15 @@ class Interpolator {
     const size_t dot = name.find('.');
     for (const CoreTable& table : core_tables())
       for (const FieldInfo& field : table.fields)
-        if (dot != std::string::npos && name == table.path + "." + field.name && !field.default_value.is_null()) {
+        if (dot != std::string::npos && name == table.path + "." + field.name &&
+            !field.default_value.is_null()) {
           out = Node::of(field.default_value, at.origin);
           return true;
         }
-    report(at, "E120", fmt::format("${{{}}} names nothing in this recipe", name), nearest(name, all_paths(root_)));
+    report(at,
+           "E120",
+           fmt::format("${{{}}} names nothing in this recipe", name),
+           nearest(name, all_paths(root_)));
     return false;
   }
 

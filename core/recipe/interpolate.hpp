@@ -1,5 +1,7 @@
-// References in a composed tree: ${vars.x}, ${batch.seq_len}, ${run.dir}, ${recipe.dir}, ${env:NAME:default},
-// ${stage.NAME.out}.  A value that is one reference takes the type of what it names, whole tables included.
+// References in a composed tree: ${vars.x}, ${batch.seq_len}, ${run.dir}, ${recipe.dir},
+// ${env:NAME:default},
+// ${stage.NAME.out}.  A value that is one reference takes the type of what it names, whole tables
+// included.
 // `$${` stands for a literal `${`.
 #pragma once
 

@@ -1,15 +1,16 @@
-// Each kind becomes one entry of $defs: an anyOf over its components, told apart by the constant `type`.  Nested
-// components refer to the entry of their kind, so that recursion costs nothing.
+// Each kind becomes one entry of $defs: an anyOf over its components, told apart by the constant
+// `type`.  Nested components refer to the entry of their kind, so that recursion costs nothing.
 #include "core/recipe/json_schema.hpp"
+
+#include <set>
 
 #include <fmt/format.h>
 
-#include <set>
+#include "mortise/error.hpp"
 
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/tables.hpp"
 #include "core/recipe/units.hpp"
-#include "mortise/error.hpp"
 
 namespace mortise::core {
 
@@ -36,7 +37,12 @@ class Schemas {
 
   Value field(const FieldInfo& info) {
     Value out = shape(info);
-    if (!info.doc.empty()) out["description"] = info.unit.empty() ? info.doc : fmt::format("{} ({}; {} reads too)", info.doc, info.unit, quantity_example(info.unit));
+    if (!info.doc.empty())
+      out["description"] =
+          info.unit.empty()
+              ? info.doc
+              : fmt::format(
+                    "{} ({}; {} reads too)", info.doc, info.unit, quantity_example(info.unit));
     if (!info.default_value.is_null()) out["default"] = info.default_value;
     return out;
   }
@@ -49,11 +55,14 @@ class Schemas {
 
   Value slot(const Slot& slot) {
     Value any = Value::array();
-    for (const ComponentEntry* entry : catalog_.components(kind_of(slot.interface_id))) any.as_array().push_back(component(*entry, slot.keys));
+    for (const ComponentEntry* entry : catalog_.components(kind_of(slot.interface_id)))
+      any.as_array().push_back(component(*entry, slot.keys));
     Value out = Value::table();
     out["description"] = slot.doc;
-    if (any.as_array().empty()) out["type"] = "object";
-    else out["anyOf"] = std::move(any);
+    if (any.as_array().empty())
+      out["type"] = "object";
+    else
+      out["anyOf"] = std::move(any);
     return out;
   }
 
@@ -62,10 +71,13 @@ class Schemas {
     Value defs = Value::table();
     for (size_t done = 0; done < wanted_.size(); ++done) {  // a kind may ask for further kinds
       Value any = Value::array();
-      for (const ComponentEntry* entry : catalog_.components(wanted_[done])) any.as_array().push_back(component(*entry, {}));
+      for (const ComponentEntry* entry : catalog_.components(wanted_[done]))
+        any.as_array().push_back(component(*entry, {}));
       Value entry = Value::table();
-      if (any.as_array().empty()) entry["type"] = "object";
-      else entry["anyOf"] = std::move(any);
+      if (any.as_array().empty())
+        entry["type"] = "object";
+      else
+        entry["anyOf"] = std::move(any);
       defs[wanted_[done]] = std::move(entry);
     }
     if (!wanted_.empty()) root["$defs"] = std::move(defs);
@@ -104,23 +116,31 @@ class Schemas {
   Value shape(const FieldInfo& info) {
     Value out = Value::table();
     switch (info.type) {
-      case FieldType::Bool: return or_text("boolean", info);
-      case FieldType::Int: return or_text("integer", info);
-      case FieldType::Float: return or_text("number", info);
-      case FieldType::String: out["type"] = "string"; break;
+      case FieldType::Bool:
+        return or_text("boolean", info);
+      case FieldType::Int:
+        return or_text("integer", info);
+      case FieldType::Float:
+        return or_text("number", info);
+      case FieldType::String:
+        out["type"] = "string";
+        break;
       case FieldType::Array:
         out["type"] = "array";
         out["items"] = shape(info.element.front());
         return out;
-      case FieldType::Map: return named_objects(shape(info.element.front()));
-      case FieldType::Table: return object(properties(info.nested));
+      case FieldType::Map:
+        return named_objects(shape(info.element.front()));
+      case FieldType::Table:
+        return object(properties(info.nested));
       case FieldType::Component: {
         const std::string kind(kind_of(info.interface_id));
         if (seen_.insert(kind).second) wanted_.push_back(kind);
         out["$ref"] = "#/$defs/" + kind;
         return out;
       }
-      case FieldType::Any: return out;
+      case FieldType::Any:
+        return out;
     }
     if (!info.choices.empty()) {
       Value choice = Value::table();
@@ -149,10 +169,13 @@ void put(Value& root, std::string_view path, Value schema) {
     return;
   }
   Value& child = root["properties"][head];
-  if (dot != std::string_view::npos) put(child, path.substr(dot + 1), std::move(schema));
-  else if (child.is_null()) child = std::move(schema);
+  if (dot != std::string_view::npos)
+    put(child, path.substr(dot + 1), std::move(schema));
+  else if (child.is_null())
+    child = std::move(schema);
   else
-    for (auto& [key, item] : schema["properties"].as_table()) child["properties"][key] = std::move(item);
+    for (auto& [key, item] : schema["properties"].as_table())
+      child["properties"][key] = std::move(item);
 }
 
 Value table_schema(Schemas& schemas, const CoreTable& table) {
@@ -182,12 +205,17 @@ Value slot_schema(const Catalog& catalog, std::string_view path) {
     known.push_back(table.path);
   }
   for (const Slot& slot : slots()) {
-    const std::string bare = slot.path.ends_with(".*") ? slot.path.substr(0, slot.path.size() - 2) : slot.path;
+    const std::string bare =
+        slot.path.ends_with(".*") ? slot.path.substr(0, slot.path.size() - 2) : slot.path;
     if (bare == path || slot.path == path) return schemas.finish(schemas.slot(slot));
     known.push_back(bare);
   }
   const std::string near = nearest(path, known);
-  throw Error(Code::Usage, fmt::format("a recipe has no [{}]{}", path, near.empty() ? "" : fmt::format("   did you mean `{}`?", near)), fmt::format("one of: {}", fmt::join(known, " ")));
+  throw Error(Code::Usage,
+              fmt::format("a recipe has no [{}]{}",
+                          path,
+                          near.empty() ? "" : fmt::format("   did you mean `{}`?", near)),
+              fmt::format("one of: {}", fmt::join(known, " ")));
 }
 
 }  // namespace mortise::core

@@ -1,9 +1,9 @@
 // Every architecture plugin is asked; exactly one must recognise the folder.
 #include "core/recipe/model_folder.hpp"
 
-#include <fmt/format.h>
-
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "mortise/architecture.hpp"
 #include "mortise/error.hpp"
@@ -30,11 +30,19 @@ ModelFolder read_model_folder(const std::string& folder, const Catalog& catalog,
     out.architecture = entry->name;
     out.spec = architecture->to_spec(config);
   }
-  if (hits.size() > 1) throw PluginError(fmt::format("{} is recognised by {} architectures: {}", path, hits.size(), fmt::join(hits, ", ")), "remove one of these plugins from the search path");
+  if (hits.size() > 1)
+    throw PluginError(
+        fmt::format(
+            "{} is recognised by {} architectures: {}", path, hits.size(), fmt::join(hits, ", ")),
+        "remove one of these plugins from the search path");
   if (hits.empty()) {
     const std::string type = config.get("model_type", "(no model_type)");
-    throw PluginError(fmt::format("no architecture knows {}: model_type \"{}\"; known: {}", path, type, known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))),
-                      "install a plugin that provides this architecture");
+    throw PluginError(
+        fmt::format("no architecture knows {}: model_type \"{}\"; known: {}",
+                    path,
+                    type,
+                    known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))),
+        "install a plugin that provides this architecture");
   }
   return out;
 }

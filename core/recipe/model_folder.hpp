@@ -1,11 +1,13 @@
-// A Hugging Face folder as a [model] table, through whichever architecture plugin recognises its config.json.
+// A Hugging Face folder as a [model] table, through whichever architecture plugin recognises its
+// config.json.
 #pragma once
 
 #include <string>
 
-#include "core/plugin/catalog.hpp"
 #include "mortise/host.hpp"
 #include "mortise/value.hpp"
+
+#include "core/plugin/catalog.hpp"
 
 namespace mortise::core {
 
@@ -14,7 +16,8 @@ struct ModelFolder {
   Value spec;                // the [model] table; hand it to ResolveOptions::model_spec
 };
 
-/// Throws: DataError when config.json is absent or broken, PluginError when no architecture knows it.   Thread: [main-thread].
+/// Throws: DataError when config.json is absent or broken, PluginError when no architecture knows
+/// it.   Thread: [main-thread].
 ModelFolder read_model_folder(const std::string& folder, const Catalog& catalog, Host& host);
 
 }  // namespace mortise::core

@@ -1,9 +1,9 @@
 // Node and Origin: look-up, conversion, and how a place is written in a message.
 #include "core/recipe/node.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "core/recipe/toml_print.hpp"
 
@@ -46,12 +46,17 @@ Origin Origin::of_model_folder(std::string folder) {
 
 std::string Origin::place() const {
   switch (kind) {
-    case Kind::None: return "";
-    case Kind::Override: if (argument == 0) return "sweep value " + *text;
+    case Kind::None:
+      return "";
+    case Kind::Override:
+      if (argument == 0) return "sweep value " + *text;
       return fmt::format("override --set {} (argument {})", *text, argument);
-    case Kind::Default: return fmt::format("default of {}", *text);
-    case Kind::ModelFolder: return fmt::format("{}/config.json", *text);
-    case Kind::File: break;
+    case Kind::Default:
+      return fmt::format("default of {}", *text);
+    case Kind::ModelFolder:
+      return fmt::format("{}/config.json", *text);
+    case Kind::File:
+      break;
   }
   std::string out = fmt::format("{}:{}:{}", file->name, line, column);
   for (const SourceFile* at = file.get(); at->includer != nullptr; at = at->includer.get())
@@ -73,7 +78,8 @@ Node Node::of(const Value& value, const Origin& origin) {
   if (value.is_array()) {
     for (const Value& item : value.as_array()) node.children.push_back(of(item, origin));
   } else if (value.is_table()) {
-    for (const auto& [name, item] : value.as_table()) node.put(name, of(item, origin)).key_origin = origin;
+    for (const auto& [name, item] : value.as_table())
+      node.put(name, of(item, origin)).key_origin = origin;
   } else {
     node.scalar = value;
   }
@@ -83,11 +89,14 @@ Node Node::of(const Value& value, const Origin& origin) {
 
 const Node* Node::find(std::string_view name) const {
   if (!is_table()) return nullptr;
-  const auto it = std::find_if(children.begin(), children.end(), [&](const Node& child) { return child.key == name; });
+  const auto it = std::find_if(
+      children.begin(), children.end(), [&](const Node& child) { return child.key == name; });
   return it == children.end() ? nullptr : &*it;
 }
 
-Node* Node::find(std::string_view name) { return const_cast<Node*>(std::as_const(*this).find(name)); }
+Node* Node::find(std::string_view name) {
+  return const_cast<Node*>(std::as_const(*this).find(name));
+}
 
 const Node* Node::find_path(std::string_view path) const {
   const Node* at = this;
@@ -106,7 +115,8 @@ Node& Node::put(std::string name, Node value) {
 }
 
 bool Node::erase(std::string_view name) {
-  return is_table() && std::erase_if(children, [&](const Node& child) { return child.key == name; }) > 0;
+  return is_table() &&
+         std::erase_if(children, [&](const Node& child) { return child.key == name; }) > 0;
 }
 
 std::string Node::type() const {
@@ -156,11 +166,13 @@ std::vector<std::string> all_paths(const Node& root) {
 std::string brief(const Node& node) {
   constexpr size_t kLimit = 60;
   if (node.is_table()) return "a table";
-  std::string text = node.is_array() && node.children.size() > 8 ? fmt::format("an array of {}", node.children.size())
-                                                                 : toml_inline(node.to_value());
+  std::string text = node.is_array() && node.children.size() > 8
+                         ? fmt::format("an array of {}", node.children.size())
+                         : toml_inline(node.to_value());
   if (text.size() > kLimit) {
     size_t end = kLimit;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // whole characters only
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+      --end;  // whole characters only
     text = text.substr(0, end) + "…";
   }
   return text;

@@ -1,7 +1,9 @@
-// A recipe while it is being read: a tree of values in which every key and every value knows where it was written.
+// A recipe while it is being read: a tree of values in which every key and every value knows where
+// it was written.
 //
-// Tables keep the order of the text.  A Node is a value type: extends, imports and references copy subtrees, and the
-// copies keep their origins, so that a message can always name file, line and column.
+// Tables keep the order of the text.  A Node is a value type: extends, imports and references copy
+// subtrees, and the copies keep their origins, so that a message can always name file, line and
+// column.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +32,16 @@ struct SourceFile {
 struct Origin {
   enum class Kind : uint8_t { None, File, Override, Default, ModelFolder };
   Kind kind = Kind::None;
-  int32_t line = 0, column = 0;            // of a File, from 1
-  int32_t argument = 0;                    // of an Override: its place on the command line
-  std::shared_ptr<const SourceFile> file;  // of a File
-  std::shared_ptr<const std::string> text; // of an Override: its text; of a Default: "lora@1.2.0"
+  int32_t line = 0, column = 0;             // of a File, from 1
+  int32_t argument = 0;                     // of an Override: its place on the command line
+  std::shared_ptr<const SourceFile> file;   // of a File
+  std::shared_ptr<const std::string> text;  // of an Override: its text; of a Default: "lora@1.2.0"
 
   static Origin of_default(std::string who);
   static Origin of_override(std::string text, int32_t argument);
   static Origin of_model_folder(std::string folder);
-  /// "base/sft.toml:12:1 (included at lora.toml:2)", "override --set a.b=5 (argument 3)", "default of lora@1.2.0".
+  /// "base/sft.toml:12:1 (included at lora.toml:2)", "override --set a.b=5 (argument 3)", "default
+  /// of lora@1.2.0".
   std::string place() const;
 };
 
@@ -48,8 +51,9 @@ struct Node {
   Origin key_origin;
   Origin origin;
   Value::Kind kind = Value::Kind::Null;
-  bool is_final = false;       // references in it are already replaced
-  bool is_broken = false;      // a reference in it failed, which is reported: nothing more is said about this value
+  bool is_final = false;  // references in it are already replaced
+  bool is_broken =
+      false;  // a reference in it failed, which is reported: nothing more is said about this value
   Value scalar;                // of Bool, Int, Float, String
   std::vector<Node> children;  // of Array and Table
 
@@ -58,9 +62,13 @@ struct Node {
   static Node of(const Value& value, const Origin& origin);
 
   bool is_null() const { return kind == Value::Kind::Null; }
+
   bool is_table() const { return kind == Value::Kind::Table; }
+
   bool is_array() const { return kind == Value::Kind::Array; }
+
   bool is_string() const { return kind == Value::Kind::String; }
+
   const std::string& text() const { return scalar.as_string(); }
 
   /// Finds a member of a table; null when absent.   Lifetime: until the table changes.

@@ -1,10 +1,10 @@
 // compose → (per stage) merge, interpolate, check → one Outcome.
 #include "core/recipe/resolve.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/interpolate.hpp"
@@ -21,7 +21,8 @@ std::string text_at(const Node& root, std::string_view path, const char* otherwi
   return node != nullptr && node->is_string() ? node->text() : otherwise;
 }
 
-// Without plugins' defaults a recipe shows them as they were at its making; what the architecture read stands below it.
+// Without plugins' defaults a recipe shows them as they were at its making; what the architecture
+// read stands below it.
 void put_below(Node& root, const ResolveOptions& options, std::vector<Dropped>& dropped) {
   if (options.model_spec == nullptr) return;
   Node base = Node::table(root.origin);
@@ -32,7 +33,12 @@ void put_below(Node& root, const ResolveOptions& options, std::vector<Dropped>& 
   root.origin = origin;
 }
 
-Resolved resolve_one(Node root, const ReferenceContext& context, const Catalog& catalog, const ResolveOptions& options, Diagnostics& diagnostics, std::set<std::string>& missing) {
+Resolved resolve_one(Node root,
+                     const ReferenceContext& context,
+                     const Catalog& catalog,
+                     const ResolveOptions& options,
+                     Diagnostics& diagnostics,
+                     std::set<std::string>& missing) {
   Resolved out;
   put_below(root, options, out.dropped);
   interpolate(root, context, diagnostics);
@@ -47,7 +53,12 @@ Resolved resolve_one(Node root, const ReferenceContext& context, const Catalog& 
 }
 
 // A pipeline's own tree: recipe, and each stage whole under stage.NAME.
-Resolved resolve_pipeline(Composed composed, ReferenceContext context, const Catalog& catalog, const ResolveOptions& options, Diagnostics& diagnostics, std::set<std::string>& missing) {
+Resolved resolve_pipeline(Composed composed,
+                          ReferenceContext context,
+                          const Catalog& catalog,
+                          const ResolveOptions& options,
+                          Diagnostics& diagnostics,
+                          std::set<std::string>& missing) {
   Resolved out;
   out.task = "pipeline";
   std::vector<StagePlan> plans = split_stages(composed, diagnostics);
@@ -57,7 +68,8 @@ Resolved resolve_pipeline(Composed composed, ReferenceContext context, const Cat
   out.nodes = Node::table(composed.root.origin);
   Node all = Node::table(stages.origin);
   for (StagePlan& plan : plans) {
-    Resolved stage = resolve_one(std::move(plan.root), context, catalog, options, diagnostics, missing);
+    Resolved stage =
+        resolve_one(std::move(plan.root), context, catalog, options, diagnostics, missing);
     if (out.nodes.find("recipe") == nullptr) {
       Node recipe = *stage.nodes.find("recipe");
       recipe.put("task", Node::of("pipeline", recipe.find("task")->origin));
@@ -75,12 +87,16 @@ Resolved resolve_pipeline(Composed composed, ReferenceContext context, const Cat
   }
   out.nodes.put("stage", std::move(all));
   out.tree = out.nodes.to_value();
-  for (const Resolved& stage : out.stages) out.components.insert(out.components.end(), stage.components.begin(), stage.components.end());
+  for (const Resolved& stage : out.stages)
+    out.components.insert(out.components.end(), stage.components.begin(), stage.components.end());
   check_gates(out, diagnostics);
   return out;
 }
 
-Outcome finish(Composed composed, Diagnostics diagnostics, const Catalog& catalog, const ResolveOptions& options) {
+Outcome finish(Composed composed,
+               Diagnostics diagnostics,
+               const Catalog& catalog,
+               const ResolveOptions& options) {
   Outcome out;
   std::set<std::string> missing;
   const auto files = composed.files;
@@ -89,10 +105,12 @@ Outcome finish(Composed composed, Diagnostics diagnostics, const Catalog& catalo
     const ReferenceContext context{composed.recipe_dir, options.run_dir, nullptr};
     const bool is_pipeline = text_at(composed.root, "recipe.task", "train") == "pipeline";
     if (is_pipeline) {
-      out.resolved = resolve_pipeline(std::move(composed), context, catalog, options, diagnostics, missing);
+      out.resolved =
+          resolve_pipeline(std::move(composed), context, catalog, options, diagnostics, missing);
     } else {
       refuse_stages(composed.root, diagnostics);
-      out.resolved = resolve_one(std::move(composed.root), context, catalog, options, diagnostics, missing);
+      out.resolved =
+          resolve_one(std::move(composed.root), context, catalog, options, diagnostics, missing);
       check_gates(out.resolved, diagnostics);
     }
   }
@@ -105,7 +123,9 @@ Outcome finish(Composed composed, Diagnostics diagnostics, const Catalog& catalo
   return out;
 }
 
-void flatten(const Node& node, const std::string& path, std::vector<std::pair<std::string, const Node*>>& out) {
+void flatten(const Node& node,
+             const std::string& path,
+             std::vector<std::pair<std::string, const Node*>>& out) {
   if (!node.is_table() || node.children.empty()) {
     if (!path.empty()) out.emplace_back(path, &node);
     return;
@@ -116,16 +136,22 @@ void flatten(const Node& node, const std::string& path, std::vector<std::pair<st
 }  // namespace
 
 bool Outcome::ok() const {
-  return std::all_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.is_warning(); });
+  return std::all_of(
+      diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.is_warning(); });
 }
 
-Outcome check_recipe(const std::string& path, const Catalog& catalog, const ResolveOptions& options) {
+Outcome check_recipe(const std::string& path,
+                     const Catalog& catalog,
+                     const ResolveOptions& options) {
   Diagnostics diagnostics;
   Composed composed = compose(path, options.overrides, diagnostics);
   return finish(std::move(composed), std::move(diagnostics), catalog, options);
 }
 
-Outcome check_recipe_text(std::string text, const std::string& path, const Catalog& catalog, const ResolveOptions& options) {
+Outcome check_recipe_text(std::string text,
+                          const std::string& path,
+                          const Catalog& catalog,
+                          const ResolveOptions& options) {
   Diagnostics diagnostics;
   Composed composed = compose_text(std::move(text), path, options.overrides, diagnostics);
   return finish(std::move(composed), std::move(diagnostics), catalog, options);
@@ -143,7 +169,8 @@ std::string to_toml_with_origins(const Resolved& resolved) {
   std::vector<std::pair<std::string, const Node*>> leaves;
   flatten(resolved.nodes, "", leaves);
   return toml_document(resolved.tree, [&](const std::string& path) {
-    const auto it = std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
+    const auto it = std::find_if(
+        leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
     return it == leaves.end() ? std::string() : it->second->origin.place();
   });
 }
@@ -153,17 +180,22 @@ std::vector<Change> diff(const Resolved& before, const Resolved& after) {
   flatten(before.nodes, "", old_leaves);
   flatten(after.nodes, "", new_leaves);
   const auto find = [](const auto& leaves, const std::string& path) -> const Node* {
-    const auto it = std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
+    const auto it = std::find_if(
+        leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
     return it == leaves.end() ? nullptr : it->second;
   };
   std::vector<Change> out;
   for (const auto& [path, node] : old_leaves) {
     const Node* now = find(new_leaves, path);
-    if (now == nullptr) out.push_back({path, toml_inline(node->to_value()), "", node->origin});
-    else if (!(now->to_value() == node->to_value())) out.push_back({path, toml_inline(node->to_value()), toml_inline(now->to_value()), now->origin});
+    if (now == nullptr)
+      out.push_back({path, toml_inline(node->to_value()), "", node->origin});
+    else if (!(now->to_value() == node->to_value()))
+      out.push_back(
+          {path, toml_inline(node->to_value()), toml_inline(now->to_value()), now->origin});
   }
   for (const auto& [path, node] : new_leaves)
-    if (find(old_leaves, path) == nullptr) out.push_back({path, "", toml_inline(node->to_value()), node->origin});
+    if (find(old_leaves, path) == nullptr)
+      out.push_back({path, "", toml_inline(node->to_value()), node->origin});
   return out;
 }
 

@@ -27,12 +27,18 @@ void check_gates(const Resolved& resolved, Diagnostics& diagnostics);
 /// "ppl.perplexity" → 12.3
 using Scores = std::map<std::string, double>;
 
-/// A condition that was not kept, as one sentence: "ppl.value: 12.9 exceeds 12.36 (12.0 of stage base + 3%)".
+/// A condition that was not kept, as one sentence: "ppl.value: 12.9 exceeds 12.36 (12.0 of stage
+/// base + 3%)".
 struct GateFailure {
   std::string score, message;
 };
-/// Compares scores with the table `gate` of a resolved recipe.  `earlier` holds the scores of the stages that ran
-/// before, oldest first.  A score that is missing fails its gate.   Thread: [any-thread].
-std::vector<GateFailure> check_gate(const Scores& scores, const Value& gate, const std::vector<std::pair<std::string, Scores>>& earlier = {});
+
+/// Compares scores with the table `gate` of a resolved recipe.  `earlier` holds the scores of the
+/// stages that ran before, oldest first.  A score that is missing fails its gate.   Thread:
+/// [any-thread].
+std::vector<GateFailure> check_gate(
+    const Scores& scores,
+    const Value& gate,
+    const std::vector<std::pair<std::string, Scores>>& earlier = {});
 
 }  // namespace mortise::core

@@ -1,4 +1,5 @@
-// `mortise init`: a recipe that validates, with every parameter written out, explained, and commented where it is a default.
+// `mortise init`: a recipe that validates, with every parameter written out, explained, and
+// commented where it is a default.
 #pragma once
 
 #include <string>
@@ -8,8 +9,8 @@
 
 namespace mortise::core {
 
-/// `task` is train, evaluate or pipeline.  Throws: Error{Usage} on another one, PluginError when a kind that the task
-/// needs has no component at all.   Thread: [main-thread].
+/// `task` is train, evaluate or pipeline.  Throws: Error{Usage} on another one, PluginError when a
+/// kind that the task needs has no component at all.   Thread: [main-thread].
 std::string starter_recipe(std::string_view task, const Catalog& catalog);
 
 }  // namespace mortise::core

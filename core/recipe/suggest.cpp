@@ -1,5 +1,6 @@
-// Restricted Damerau-Levenshtein distance (Damerau 1964; one row of memory per edit row), and the table of names that
-// users of Hugging Face Transformers/TRL/PEFT, axolotl, torchtune, LLaMA-Factory, litgpt and torchtitan type out of habit.
+// Restricted Damerau-Levenshtein distance (Damerau 1964; one row of memory per edit row), and the
+// table of names that users of Hugging Face Transformers/TRL/PEFT, axolotl, torchtune,
+// LLaMA-Factory, litgpt and torchtitan type out of habit.
 #include "core/recipe/suggest.hpp"
 
 #include <algorithm>
@@ -32,8 +33,12 @@ constexpr ForeignName kForeign[] = {
     {"micro_batch_size", "batch.micro", ""},
     {"train_micro_batch_size_per_gpu", "batch.micro", ""},
     {"local_batch_size", "batch.micro", ""},
-    {"batch_size", "batch.micro", "batch.micro = rows per forward, batch.global = rows per optimizer step"},
-    {"gradient_accumulation_steps", "batch.global", "batch.global = batch.micro × accumulation steps; accumulation is derived"},
+    {"batch_size",
+     "batch.micro",
+     "batch.micro = rows per forward, batch.global = rows per optimizer step"},
+    {"gradient_accumulation_steps",
+     "batch.global",
+     "batch.global = batch.micro × accumulation steps; accumulation is derived"},
     {"train_batch_size", "batch.global", ""},
     {"global_batch_size", "batch.global", ""},
     {"max_seq_length", "batch.seq_len", ""},
@@ -133,8 +138,10 @@ int64_t edit_distance(std::string_view a, std::string_view b) {
     const auto& above = rows[(i - 1) % 3];
     row[0] = static_cast<int64_t>(i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], rows[(i - 2) % 3][j - 2] + 1);
+      row[j] =
+          std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], rows[(i - 2) % 3][j - 2] + 1);
     }
   }
   return rows[a.size() % 3][b.size()];
@@ -145,7 +152,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   int64_t best_distance = tolerance(word.size()) + 1;
   for (const std::string& candidate : candidates) {
     const int64_t distance = edit_distance(word, candidate);
-    if (distance < best_distance && distance < static_cast<int64_t>(std::max(word.size(), candidate.size()))) {
+    if (distance < best_distance &&
+        distance < static_cast<int64_t>(std::max(word.size(), candidate.size()))) {
       best = candidate;
       best_distance = distance;
     }

@@ -1,9 +1,10 @@
-// grid: the product of all lists, the last one fastest; zip: lists of one length, together one axis of that product.
+// grid: the product of all lists, the last one fastest; zip: lists of one length, together one axis
+// of that product.
 #include "core/recipe/sweep.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "core/recipe/toml_print.hpp"
 
@@ -31,12 +32,21 @@ void report(Diagnostics& out, std::string message, const Origin& origin, std::st
   out.add(std::move(d));
 }
 
-void lists_below(const Node& node, const std::string& path, std::vector<List>& out, Diagnostics& diagnostics) {
+void lists_below(const Node& node,
+                 const std::string& path,
+                 std::vector<List>& out,
+                 Diagnostics& diagnostics) {
   for (const Node& child : node.children) {
     const std::string below = join_path(path, toml_key(child.key));
-    if (child.is_table()) lists_below(child, below, out, diagnostics);
-    else if (child.is_array() && !child.children.empty()) out.push_back({below, &child});
-    else report(diagnostics, fmt::format("sweep of {}: expected a list of values, got {}", below, brief(child)), child.origin, fmt::format("{} = [{}]", below, brief(child)));
+    if (child.is_table())
+      lists_below(child, below, out, diagnostics);
+    else if (child.is_array() && !child.children.empty())
+      out.push_back({below, &child});
+    else
+      report(diagnostics,
+             fmt::format("sweep of {}: expected a list of values, got {}", below, brief(child)),
+             child.origin,
+             fmt::format("{} = [{}]", below, brief(child)));
   }
 }
 
@@ -54,11 +64,18 @@ std::vector<Axis> axes_of(const Node& sweep, Diagnostics& diagnostics) {
     Axis axis(length);
     for (const List& list : zip) {
       if (list.node->children.size() != length) {
-        report(diagnostics, fmt::format("sweep.zip: {} has {} values, {} has {}", zip.front().path, length, list.path, list.node->children.size()), list.node->origin,
+        report(diagnostics,
+               fmt::format("sweep.zip: {} has {} values, {} has {}",
+                           zip.front().path,
+                           length,
+                           list.path,
+                           list.node->children.size()),
+               list.node->origin,
                "lists under zip advance together and need one length");
         return axes;
       }
-      for (size_t i = 0; i < length; ++i) axis[i].emplace_back(list.path, list.node->children[i].to_value());
+      for (size_t i = 0; i < length; ++i)
+        axis[i].emplace_back(list.path, list.node->children[i].to_value());
     }
     axes.push_back(std::move(axis));
   }
@@ -73,12 +90,17 @@ SweepRun run_of(const Point& settings) {
   SweepRun run;
   run.overrides.push_back({"~sweep", 0});
   for (const auto& [path, value] : settings) {
-    const std::string leaf = path.substr(path.rfind('.') == std::string::npos ? 0 : path.rfind('.') + 1);
+    const std::string leaf =
+        path.substr(path.rfind('.') == std::string::npos ? 0 : path.rfind('.') + 1);
     const std::string text = value.is_string() ? value.as_string() : toml_inline(value);
     run.name += fmt::format("{}{}={}", run.name.empty() ? "" : ",", leaf, text);
     run.overrides.push_back({fmt::format("{}={}", path, toml_inline(value)), 0});
   }
-  std::replace_if(run.name.begin(), run.name.end(), [](char c) { return c == '/' || c == ' ' || c == '"' || c == '\n'; }, '_');
+  std::replace_if(
+      run.name.begin(),
+      run.name.end(),
+      [](char c) { return c == '/' || c == ' ' || c == '"' || c == '\n'; },
+      '_');
   return run;
 }
 
@@ -92,7 +114,10 @@ std::vector<SweepRun> expand_sweep(const Resolved& resolved, Diagnostics& diagno
   for (const Axis& axis : axes) {
     total *= axis.size();
     if (total > kMaxRuns) {
-      report(diagnostics, fmt::format("the sweep has more than {} runs", kMaxRuns), sweep->origin, "use fewer values, or zip");
+      report(diagnostics,
+             fmt::format("the sweep has more than {} runs", kMaxRuns),
+             sweep->origin,
+             "use fewer values, or zip");
       return {};
     }
   }
@@ -113,7 +138,10 @@ std::vector<SweepRun> expand_sweep(const Resolved& resolved, Diagnostics& diagno
   return out;
 }
 
-std::vector<SweepRun> check_sweep(const std::string& path, const Catalog& catalog, const ResolveOptions& options, Outcome& outcome) {
+std::vector<SweepRun> check_sweep(const std::string& path,
+                                  const Catalog& catalog,
+                                  const ResolveOptions& options,
+                                  Outcome& outcome) {
   Diagnostics diagnostics;
   for (const Diagnostic& d : outcome.diagnostics) diagnostics.add(d);
   const std::vector<SweepRun> runs = expand_sweep(outcome.resolved, diagnostics);

@@ -1,4 +1,5 @@
-// The recipe's own tables and slots as data.  A new key of core is one line here; a new kind of slot is one entry.
+// The recipe's own tables and slots as data.  A new key of core is one line here; a new kind of
+// slot is one entry.
 #include "core/recipe/tables.hpp"
 
 #include <algorithm>
@@ -16,7 +17,9 @@ void RecipeTable::describe(Schema<RecipeTable>& s) {
 void RunTable::describe(Schema<RunTable>& s) {
   s.field("seed", &RunTable::seed, "of all random numbers").min(0);
   s.field("threads", &RunTable::threads, "0: the cores of the machine").range(0, 4096);
-  s.field("steps", &RunTable::steps, "optimizer steps; one of steps, tokens, epochs").unit("steps").min(1);
+  s.field("steps", &RunTable::steps, "optimizer steps; one of steps, tokens, epochs")
+      .unit("steps")
+      .min(1);
   s.field("tokens", &RunTable::tokens, "training tokens").unit("tokens").min(1);
   s.field("epochs", &RunTable::epochs, "passes over the training data").above(0);
   s.field("device", &RunTable::device, "a component of kind device");
@@ -27,46 +30,62 @@ void RunTable::describe(Schema<RunTable>& s) {
 void BatchTable::describe(Schema<BatchTable>& s) {
   s.field("seq_len", &BatchTable::seq_len, "tokens in a row").unit("tokens").min(2);
   s.field("packing", &BatchTable::packing, "several documents in one row, told apart by segments");
-  s.field("document_mask", &BatchTable::document_mask, "a packed document does not see its neighbours");
+  s.field(
+      "document_mask", &BatchTable::document_mask, "a packed document does not see its neighbours");
   s.field("micro", &BatchTable::micro, "rows per forward").min(1);
   s.field("global", &BatchTable::global, "rows per optimizer step; a multiple of micro").min(1);
   s.field("shuffle", &BatchTable::shuffle, "a new order of documents in every epoch");
-  s.field("overlong", &BatchTable::overlong, "a document longer than the window").one_of({"split", "truncate", "error"});
+  s.field("overlong", &BatchTable::overlong, "a document longer than the window")
+      .one_of({"split", "truncate", "error"});
 }
 
 void CheckpointTable::describe(Schema<CheckpointTable>& s) {
-  s.field("every", &CheckpointTable::every, "0: only at the end and when interrupted").unit("steps").min(0);
+  s.field("every", &CheckpointTable::every, "0: only at the end and when interrupted")
+      .unit("steps")
+      .min(0);
   s.field("keep", &CheckpointTable::keep, "the newest that stay").min(1);
 }
 
 void LogTable::describe(Schema<LogTable>& s) {
-  s.field("every", &LogTable::every, "steps between two lines and two points of a curve").unit("steps").min(1);
+  s.field("every", &LogTable::every, "steps between two lines and two points of a curve")
+      .unit("steps")
+      .min(1);
   s.field("level", &LogTable::level, "what is written").one_of({"error", "warn", "info", "debug"});
 }
 
 void GenerateTable::describe(Schema<GenerateTable>& s) {
   s.field("prompts", &GenerateTable::prompts, "texts to continue");
   s.field("every", &GenerateTable::every, "0: only at the end").unit("steps").min(0);
-  s.field("max_new_tokens", &GenerateTable::max_new_tokens, "length of a sample").unit("tokens").min(1);
+  s.field("max_new_tokens", &GenerateTable::max_new_tokens, "length of a sample")
+      .unit("tokens")
+      .min(1);
   s.field("temperature", &GenerateTable::temperature, "0: greedy").min(0);
   s.field("top_k", &GenerateTable::top_k, "0: all tokens").min(0);
-  s.field("top_p", &GenerateTable::top_p, "share of the probability that is sampled from").above(0).max(1);
+  s.field("top_p", &GenerateTable::top_p, "share of the probability that is sampled from")
+      .above(0)
+      .max(1);
 }
 
 void PluginsTable::describe(Schema<PluginsTable>& s) {
-  s.field("require", &PluginsTable::require, "plugin id → version range: \"^1.2\", \">=1.0 <2\", \"*\"");
+  s.field("require",
+          &PluginsTable::require,
+          "plugin id → version range: \"^1.2\", \">=1.0 <2\", \"*\"");
 }
 
 void InitTable::describe(Schema<InitTable>& s) {
   s.field("std", &InitTable::std, "standard deviation of new weights").above(0);
-  s.field("scale_residual", &InitTable::scale_residual, "projections back into the residual stream: std / sqrt(2 × layers)");
+  s.field("scale_residual",
+          &InitTable::scale_residual,
+          "projections back into the residual stream: std / sqrt(2 × layers)");
 }
 
 void ModelTable::describe(Schema<ModelTable>& s) {
   s.field("from", &ModelTable::from, "a Hugging Face folder; keys beside it override its config");
   s.field("vocab", &ModelTable::vocab, "0: the tokenizer's size").min(0);
   s.field("width", &ModelTable::width, "size of the residual stream").min(0);
-  s.field("max_seq_len", &ModelTable::max_seq_len, "recorded in exports; 0: batch.seq_len").unit("tokens").min(0);
+  s.field("max_seq_len", &ModelTable::max_seq_len, "recorded in exports; 0: batch.seq_len")
+      .unit("tokens")
+      .min(0);
   s.field("init", &ModelTable::init, "of new weights");
 }
 
@@ -76,7 +95,10 @@ void LayerKeys::describe(Schema<LayerKeys>& s) {
 }
 
 void GroupKeys::describe(Schema<GroupKeys>& s) {
-  s.field("match", &GroupKeys::match, "a pattern on parameter names; `*` stands for any run of characters").required();
+  s.field("match",
+          &GroupKeys::match,
+          "a pattern on parameter names; `*` stands for any run of characters")
+      .required();
   s.field("lr", &GroupKeys::lr, "factor on the optimizer's lr").min(0);
   s.field("weight_decay", &GroupKeys::weight_decay, "of these parameters").min(0);
 }
@@ -89,33 +111,53 @@ void OptimizerKeys::describe(Schema<OptimizerKeys>& s) {
 }
 
 void TokenizerKeys::describe(Schema<TokenizerKeys>& s) {
-  s.field("from", &TokenizerKeys::from, "a folder with tokenizer.json; empty: trained on the training data");
+  s.field("from",
+          &TokenizerKeys::from,
+          "a folder with tokenizer.json; empty: trained on the training data");
   s.field("vocab", &TokenizerKeys::vocab, "size when trained").min(2);
 }
 
-void DataKeys::describe(Schema<DataKeys>& s) { s.field("weight", &DataKeys::weight, "share in a mixture").above(0); }
+void DataKeys::describe(Schema<DataKeys>& s) {
+  s.field("weight", &DataKeys::weight, "share in a mixture").above(0);
+}
 
-void PipelineKeys::describe(Schema<PipelineKeys>& s) { s.field("order", &PipelineKeys::order, "transforms run by ascending order"); }
+void PipelineKeys::describe(Schema<PipelineKeys>& s) {
+  s.field("order", &PipelineKeys::order, "transforms run by ascending order");
+}
 
 void EvalKeys::describe(Schema<EvalKeys>& s) {
-  s.field("data", &EvalKeys::data, "a name of data.eval, a split made by a transform, or a JSONL file of predictions");
+  s.field("data",
+          &EvalKeys::data,
+          "a name of data.eval, a split made by a transform, or a JSONL file of predictions");
   s.field("every", &EvalKeys::every, "0: only at the end").unit("steps").min(0);
   s.field("limit", &EvalKeys::limit, "samples; 0: all").unit("samples").min(0);
-  s.field("max_new_tokens", &EvalKeys::max_new_tokens, "for metrics on generated text").unit("tokens").min(1);
+  s.field("max_new_tokens", &EvalKeys::max_new_tokens, "for metrics on generated text")
+      .unit("tokens")
+      .min(1);
 }
 
 void ExportKeys::describe(Schema<ExportKeys>& s) {
-  s.field("architecture", &ExportKeys::architecture, "a component of kind architecture: names and config of the export");
+  s.field("architecture",
+          &ExportKeys::architecture,
+          "a component of kind architecture: names and config of the export");
   s.field("dtype", &ExportKeys::dtype, "of the written weights").one_of({"fp32", "bf16", "fp16"});
-  s.field("verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none").min(0);
+  s.field(
+       "verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none")
+      .min(0);
 }
 
 void GateKeys::describe(Schema<GateKeys>& s) {
   s.field("min", &GateKeys::min, "the score must reach this");
   s.field("max", &GateKeys::max, "the score must not exceed this");
-  s.field("max_increase", &GateKeys::max_increase, "against an earlier stage: \"3%\" or an absolute number");
-  s.field("max_decrease", &GateKeys::max_decrease, "against an earlier stage: \"3%\" or an absolute number");
-  s.field("against", &GateKeys::against, "the stage to compare with; empty: the nearest earlier one with this score");
+  s.field("max_increase",
+          &GateKeys::max_increase,
+          "against an earlier stage: \"3%\" or an absolute number");
+  s.field("max_decrease",
+          &GateKeys::max_decrease,
+          "against an earlier stage: \"3%\" or an absolute number");
+  s.field("against",
+          &GateKeys::against,
+          "the stage to compare with; empty: the nearest earlier one with this score");
 }
 
 void SweepTable::describe(Schema<SweepTable>& s) {
@@ -132,7 +174,9 @@ std::vector<FieldInfo> fields() {
 }
 
 // A string that names a component is checked like a `type`.
-std::vector<FieldInfo> naming(std::vector<FieldInfo> list, std::string_view field, const char* interface_id) {
+std::vector<FieldInfo> naming(std::vector<FieldInfo> list,
+                              std::string_view field,
+                              const char* interface_id) {
   for (FieldInfo& info : list)
     if (info.name == field) info.interface_id = interface_id;
   return list;
@@ -144,16 +188,36 @@ std::vector<Slot> make_slots() {
       {"tokenizer", "tokenizer/1.0", train, "", fields<TokenizerKeys>(), "text ↔ ids"},
       {"data.train.*", "data_source/1.0", train, "", fields<DataKeys>(), "training records"},
       {"data.eval.*", "data_source/1.0", {}, "", fields<DataKeys>(), "records for evaluation"},
-      {"data.pipeline.*", "transform/1.0", {}, "", fields<PipelineKeys>(), "what happens to records, by order"},
+      {"data.pipeline.*",
+       "transform/1.0",
+       {},
+       "",
+       fields<PipelineKeys>(),
+       "what happens to records, by order"},
       {"model.embedding", "embedding/1.0", train, "", {}, "ids → vectors"},
       {"model.layer.*", "layer/1.0", train, "", fields<LayerKeys>(), "a group of equal layers"},
-      {"model.norm", "norm/1.0", train, "", {}, "the final norm; layers inherit it unless they name one"},
+      {"model.norm",
+       "norm/1.0",
+       train,
+       "",
+       {},
+       "the final norm; layers inherit it unless they name one"},
       {"model.head", "head/1.0", train, "", {}, "vectors → logits"},
       {"objective", "objective/1.0", train, "", {}, "what is minimised"},
       {"optimizer", "optimizer/1.0", train, "", fields<OptimizerKeys>(), "how parameters move"},
       {"schedule", "schedule/1.0", {}, "", {}, "factor on lr by step; absent: constant"},
-      {"eval.*", "metric/1.0", {"evaluate"}, "", fields<EvalKeys>(), "a score and the data it is taken on"},
-      {"export.*", "weight_format/1.0", {}, "", naming(fields<ExportKeys>(), "architecture", "architecture/1.0"), "what is written when training ends"},
+      {"eval.*",
+       "metric/1.0",
+       {"evaluate"},
+       "",
+       fields<EvalKeys>(),
+       "a score and the data it is taken on"},
+      {"export.*",
+       "weight_format/1.0",
+       {},
+       "",
+       naming(fields<ExportKeys>(), "architecture", "architecture/1.0"),
+       "what is written when training ends"},
       {"tracker.*", "tracker/1.0", {}, "", {}, "where curves and samples go"},
   };
 }
@@ -177,20 +241,50 @@ std::vector<RecipeRule> make_rules() {
   const std::vector<std::string> train = {"train"};
   const std::vector<std::string> lengths = {"run.steps", "run.tokens", "run.epochs"};
   return {
-      {"E411", "has(run.steps) or has(run.tokens) or has(run.epochs)", "a training run needs a length: run.steps, run.tokens or run.epochs",
-       "run.steps = 1000", train, {"run", "recipe"}},
-      {"E410", "not (has(run.steps) and has(run.tokens))", "run.steps and run.tokens cannot both be given", "keep one of them", train, lengths},
-      {"E410", "not (has(run.steps) and has(run.epochs))", "run.steps and run.epochs cannot both be given", "keep one of them", train, lengths},
-      {"E410", "not (has(run.tokens) and has(run.epochs))", "run.tokens and run.epochs cannot both be given", "keep one of them", train, {"run.tokens", "run.epochs"}},
-      {"E412", "batch.global % batch.micro == 0", "batch.global must be a multiple of batch.micro", "", train, {"batch.global", "batch.micro", "batch"}},
-      {"E413", "model.from != '' or model.width > 0", "model.width is not given, and there is no model.from to take it from", "model.width = 256", train, {"model.width", "model"}},
+      {"E411",
+       "has(run.steps) or has(run.tokens) or has(run.epochs)",
+       "a training run needs a length: run.steps, run.tokens or run.epochs",
+       "run.steps = 1000",
+       train,
+       {"run", "recipe"}},
+      {"E410",
+       "not (has(run.steps) and has(run.tokens))",
+       "run.steps and run.tokens cannot both be given",
+       "keep one of them",
+       train,
+       lengths},
+      {"E410",
+       "not (has(run.steps) and has(run.epochs))",
+       "run.steps and run.epochs cannot both be given",
+       "keep one of them",
+       train,
+       lengths},
+      {"E410",
+       "not (has(run.tokens) and has(run.epochs))",
+       "run.tokens and run.epochs cannot both be given",
+       "keep one of them",
+       train,
+       {"run.tokens", "run.epochs"}},
+      {"E412",
+       "batch.global % batch.micro == 0",
+       "batch.global must be a multiple of batch.micro",
+       "",
+       train,
+       {"batch.global", "batch.micro", "batch"}},
+      {"E413",
+       "model.from != '' or model.width > 0",
+       "model.width is not given, and there is no model.from to take it from",
+       "model.width = 256",
+       train,
+       {"model.width", "model"}},
   };
 }
 
 bool matches(std::string_view pattern, std::string_view path) {
   while (true) {
     const size_t dot = pattern.find('.'), other = path.find('.');
-    if (pattern.substr(0, dot) != "*" && pattern.substr(0, dot) != path.substr(0, other)) return false;
+    if (pattern.substr(0, dot) != "*" && pattern.substr(0, dot) != path.substr(0, other))
+      return false;
     if ((dot == std::string_view::npos) != (other == std::string_view::npos)) return false;
     if (dot == std::string_view::npos) return true;
     pattern.remove_prefix(dot + 1);
@@ -228,8 +322,10 @@ Value component_config(const Value& table, const Slot& slot) {
 }
 
 const std::vector<std::string>& section_order() {
-  static const std::vector<std::string> order = {"recipe", "vars", "plugins", "run", "tokenizer", "data", "batch", "model", "objective", "optimizer",
-                                                 "schedule", "checkpoint", "log", "generate", "eval", "export", "tracker", "gate", "sweep", "stage"};
+  static const std::vector<std::string> order = {
+      "recipe", "vars",      "plugins",   "run",      "tokenizer",  "data", "batch",
+      "model",  "objective", "optimizer", "schedule", "checkpoint", "log",  "generate",
+      "eval",   "export",    "tracker",   "gate",     "sweep",      "stage"};
   return order;
 }
 

@@ -1,8 +1,8 @@
 // The recipe's own tables as typed structs, and the slots where components stand.
 //
-// Each struct describes itself with the Schema that plugins use, so that one validator, one `inspect` and one set of
-// error messages serve both.  A slot is a table path whose value is a component; some slots own keys of the shared
-// table (design §3): they survive a change of `type`.
+// Each struct describes itself with the Schema that plugins use, so that one validator, one
+// `inspect` and one set of error messages serve both.  A slot is a table path whose value is a
+// component; some slots own keys of the shared table (design §3): they survive a change of `type`.
 #pragma once
 
 #include <cstdint>
@@ -29,23 +29,23 @@ struct RecipeTable {
 /// [run]
 struct RunTable {
   int64_t seed = 1;
-  int64_t threads = 0;          // 0: the cores of the machine, written into resolved.toml
-  std::optional<int64_t> steps; // optimizer steps; one of steps, tokens, epochs
+  int64_t threads = 0;           // 0: the cores of the machine, written into resolved.toml
+  std::optional<int64_t> steps;  // optimizer steps; one of steps, tokens, epochs
   std::optional<int64_t> tokens;
   std::optional<double> epochs;
-  std::string device = "cpu";   // a component of kind `device`
-  std::string dir;              // empty: runs/<name>-<number>
-  std::string dtype = "fp32";   // fp32, bf16
+  std::string device = "cpu";  // a component of kind `device`
+  std::string dir;             // empty: runs/<name>-<number>
+  std::string dtype = "fp32";  // fp32, bf16
   static void describe(Schema<RunTable>& s);
 };
 
 /// [batch]
 struct BatchTable {
   int64_t seq_len = 256;
-  bool packing = true;          // several documents in one row, told apart by segments
-  bool document_mask = true;    // a packed document does not see its neighbours
-  int64_t micro = 8;            // rows per forward
-  int64_t global = 8;           // rows per optimizer step; a multiple of micro
+  bool packing = true;        // several documents in one row, told apart by segments
+  bool document_mask = true;  // a packed document does not see its neighbours
+  int64_t micro = 8;          // rows per forward
+  int64_t global = 8;         // rows per optimizer step; a multiple of micro
   bool shuffle = true;
   std::string overlong = "split";  // a document longer than the window: split, truncate, error
   static void describe(Schema<BatchTable>& s);
@@ -53,14 +53,14 @@ struct BatchTable {
 
 /// [checkpoint]
 struct CheckpointTable {
-  int64_t every = 0;            // steps; 0: only at the end and when interrupted
-  int64_t keep = 2;             // the newest that stay
+  int64_t every = 0;  // steps; 0: only at the end and when interrupted
+  int64_t keep = 2;   // the newest that stay
   static void describe(Schema<CheckpointTable>& s);
 };
 
 /// [log]
 struct LogTable {
-  int64_t every = 10;           // steps between two lines and two points of a curve
+  int64_t every = 10;  // steps between two lines and two points of a curve
   std::string level = "info";
   static void describe(Schema<LogTable>& s);
 };
@@ -68,9 +68,9 @@ struct LogTable {
 /// [generate]: samples written during a run, and the defaults of `mortise generate`
 struct GenerateTable {
   std::vector<std::string> prompts;
-  int64_t every = 0;            // steps; 0: only at the end
+  int64_t every = 0;  // steps; 0: only at the end
   int64_t max_new_tokens = 64;
-  double temperature = 0.0;     // 0: greedy
+  double temperature = 0.0;  // 0: greedy
   int64_t top_k = 0;
   double top_p = 1.0;
   static void describe(Schema<GenerateTable>& s);
@@ -85,16 +85,16 @@ struct PluginsTable {
 /// [model.init]
 struct InitTable {
   double std = 0.02;
-  bool scale_residual = true;   // projections back into the residual stream: std / sqrt(2 × layers)
+  bool scale_residual = true;  // projections back into the residual stream: std / sqrt(2 × layers)
   static void describe(Schema<InitTable>& s);
 };
 
 /// [model], besides its slots and [model.layer.*]
 struct ModelTable {
-  std::string from;             // a Hugging Face folder; keys beside it override its config
-  int64_t vocab = 0;            // 0: the tokenizer's size
+  std::string from;   // a Hugging Face folder; keys beside it override its config
+  int64_t vocab = 0;  // 0: the tokenizer's size
   int64_t width = 0;
-  int64_t max_seq_len = 0;      // 0: batch.seq_len; recorded in exports
+  int64_t max_seq_len = 0;  // 0: batch.seq_len; recorded in exports
   InitTable init;
   static void describe(Schema<ModelTable>& s);
 };
@@ -108,8 +108,8 @@ struct LayerKeys {
 
 /// One entry of optimizer.groups: other values for the parameters that match.
 struct GroupKeys {
-  std::string match;            // a pattern on parameter names; `*` stands for any run of characters
-  std::optional<double> lr;     // factor on the optimizer's lr is 1 when absent
+  std::string match;         // a pattern on parameter names; `*` stands for any run of characters
+  std::optional<double> lr;  // factor on the optimizer's lr is 1 when absent
   std::optional<double> weight_decay;
   static void describe(Schema<GroupKeys>& s);
 };
@@ -117,7 +117,7 @@ struct GroupKeys {
 /// Slot keys of [optimizer].
 struct OptimizerKeys {
   double lr = 1e-3;
-  double weight_decay = 0.0;    // not applied to one-dimensional parameters (norms, biases)
+  double weight_decay = 0.0;  // not applied to one-dimensional parameters (norms, biases)
   std::optional<double> clip_norm;
   std::map<std::string, GroupKeys> groups;
   static void describe(Schema<OptimizerKeys>& s);
@@ -125,8 +125,8 @@ struct OptimizerKeys {
 
 /// Slot keys of [tokenizer].
 struct TokenizerKeys {
-  std::string from;             // a directory with tokenizer.json; empty: trained on the training data
-  int64_t vocab = 4096;         // when trained
+  std::string from;      // a directory with tokenizer.json; empty: trained on the training data
+  int64_t vocab = 4096;  // when trained
   static void describe(Schema<TokenizerKeys>& s);
 };
 
@@ -144,7 +144,8 @@ struct PipelineKeys {
 
 /// Slot keys of [eval.NAME].
 struct EvalKeys {
-  std::string data = "dev";     // a name of data.eval, a split made by a transform, or a JSONL file of predictions
+  std::string data =
+      "dev";  // a name of data.eval, a split made by a transform, or a JSONL file of predictions
   int64_t every = 0;            // steps; 0: only at the end
   int64_t limit = 0;            // samples; 0: all
   int64_t max_new_tokens = 64;  // for metrics on generated text
@@ -155,31 +156,34 @@ struct EvalKeys {
 struct ExportKeys {
   std::string architecture = "llama";
   std::string dtype = "fp32";
-  int64_t verify = 4;           // rows whose logits are compared after reading the export back; 0: none
+  int64_t verify = 4;  // rows whose logits are compared after reading the export back; 0: none
   static void describe(Schema<ExportKeys>& s);
 };
 
-/// One entry of [gate]: what a score ("ppl.perplexity" = eval name, dot, score name) must keep to, else exit 4.
+/// One entry of [gate]: what a score ("ppl.perplexity" = eval name, dot, score name) must keep to,
+/// else exit 4.
 struct GateKeys {
   std::optional<double> min, max;
-  Value max_increase;           // against the same score of `against`: "3%" relative, 0.1 absolute
+  Value max_increase;  // against the same score of `against`: "3%" relative, 0.1 absolute
   Value max_decrease;
-  std::string against;          // a stage; empty: the nearest earlier one that has this score
+  std::string against;  // a stage; empty: the nearest earlier one that has this score
   static void describe(Schema<GateKeys>& s);
 };
 
 /// [sweep]: one run per point of the grid; lists under `zip` advance together.
 struct SweepTable {
-  Value grid, zip;              // tables in the shape of the recipe, with a list at each leaf
-  std::vector<int64_t> seeds;   // a grid over run.seed
+  Value grid, zip;             // tables in the shape of the recipe, with a list at each leaf
+  std::vector<int64_t> seeds;  // a grid over run.seed
   static void describe(Schema<SweepTable>& s);
 };
 
 /// One place of a recipe where a component stands.
 struct Slot {
-  std::string path;             // "optimizer", "data.train.*", "model.layer.*"; `*` is a name that the user chooses
-  std::string interface_id;     // "optimizer/1.0"
-  std::vector<std::string> required_for;  // tasks that cannot do without (a `*` slot: without at least one)
+  std::string
+      path;  // "optimizer", "data.train.*", "model.layer.*"; `*` is a name that the user chooses
+  std::string interface_id;  // "optimizer/1.0"
+  std::vector<std::string>
+      required_for;             // tasks that cannot do without (a `*` slot: without at least one)
   std::string default_type;     // used when the table names none; empty: `type` is required
   std::vector<FieldInfo> keys;  // the slot's own keys
   std::string doc;
@@ -187,22 +191,25 @@ struct Slot {
 
 /// All slots, in the order in which a resolved recipe prints them.   Thread: [any-thread].
 const std::vector<Slot>& slots();
+
 /// All tables without a component: path ("run", "model.init") and fields.
 struct CoreTable {
-  std::string path;             // "run", "gate.*"
+  std::string path;  // "run", "gate.*"
   std::vector<FieldInfo> fields;
   std::string doc;
 };
+
 const std::vector<CoreTable>& core_tables();
 
 /// A rule between tables of a whole resolved recipe.
 struct RecipeRule {
-  std::string code;             // "E410"
-  std::string expression;       // over full paths: "batch.global % batch.micro == 0"
+  std::string code;        // "E410"
+  std::string expression;  // over full paths: "batch.global % batch.micro == 0"
   std::string message, fix;
   std::vector<std::string> tasks;
   std::vector<std::string> places;  // paths to point at, the first that a user wrote wins
 };
+
 const std::vector<RecipeRule>& recipe_rules();
 
 /// Finds the slot of a table path ("data.train.wordnet" → "data.train.*"); null when there is none.

@@ -19,7 +19,9 @@ struct TextFault {
   std::string code, message;
   int32_t line = 1, column = 1;
 };
-/// Checks size, UTF-8, control characters and nesting.  Returns nothing when the text is safe to parse.   Thread: [any-thread].
+
+/// Checks size, UTF-8, control characters and nesting.  Returns nothing when the text is safe to
+/// parse.   Thread: [any-thread].
 std::optional<TextFault> scan_toml(std::string_view text);
 
 /// Parses one file.  After a fault: reports it and returns an empty table.   Thread: [any-thread].

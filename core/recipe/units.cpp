@@ -1,4 +1,5 @@
-// Bytes: B, KiB…TiB (1024), KB…TB (1000).  Times: us, ms, s, min, h, d, several in a row.  Counts: K, M, B (10^9), T.
+// Bytes: B, KiB…TiB (1024), KB…TB (1000).  Times: us, ms, s, min, h, d, several in a row.  Counts:
+// K, M, B (10^9), T.
 #include "core/recipe/units.hpp"
 
 #include <array>
@@ -15,9 +16,19 @@ struct Suffix {
   double factor;
 };
 
-constexpr std::array<Suffix, 9> kBytes = {{{"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}}};
-constexpr std::array<Suffix, 6> kTimes = {{{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
-constexpr std::array<Suffix, 5> kCounts = {{{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"B", 1e9}, {"T", 1e12}}};
+constexpr std::array<Suffix, 9> kBytes = {{{"B", 1},
+                                           {"KiB", 0x1p10},
+                                           {"MiB", 0x1p20},
+                                           {"GiB", 0x1p30},
+                                           {"TiB", 0x1p40},
+                                           {"KB", 1e3},
+                                           {"MB", 1e6},
+                                           {"GB", 1e9},
+                                           {"TB", 1e12}}};
+constexpr std::array<Suffix, 6> kTimes = {
+    {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
+constexpr std::array<Suffix, 5> kCounts = {
+    {{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"B", 1e9}, {"T", 1e12}}};
 constexpr std::array<Suffix, 1> kFractions = {{{"%", 0.01}}};
 
 std::string_view trimmed(std::string_view text) {
@@ -33,7 +44,9 @@ std::optional<double> take(std::string_view& text, std::span<const Suffix> suffi
   if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
   text = trimmed(text.substr(static_cast<size_t>(end - text.data())));
   size_t letters = 0;
-  while (letters < text.size() && (std::isalpha(static_cast<unsigned char>(text[letters])) != 0 || text[letters] == '%')) ++letters;
+  while (letters < text.size() &&
+         (std::isalpha(static_cast<unsigned char>(text[letters])) != 0 || text[letters] == '%'))
+    ++letters;
   const std::string_view name = text.substr(0, letters);
   text = trimmed(text.substr(letters));
   if (name.empty()) return number;
@@ -42,7 +55,10 @@ std::optional<double> take(std::string_view& text, std::span<const Suffix> suffi
   return std::nullopt;
 }
 
-bool is_time(std::string_view unit) { return unit == "seconds" || unit == "s" || unit == "ms" || unit == "milliseconds" || unit == "minutes"; }
+bool is_time(std::string_view unit) {
+  return unit == "seconds" || unit == "s" || unit == "ms" || unit == "milliseconds" ||
+         unit == "minutes";
+}
 
 }  // namespace
 
@@ -50,7 +66,9 @@ std::optional<double> parse_quantity(std::string_view text, std::string_view uni
   text = trimmed(text);
   if (text.empty()) return std::nullopt;
   if (!is_time(unit)) {
-    const auto value = unit == "bytes" ? take(text, kBytes) : unit == "fraction" ? take(text, kFractions) : take(text, kCounts);
+    const auto value = unit == "bytes"      ? take(text, kBytes)
+                       : unit == "fraction" ? take(text, kFractions)
+                                            : take(text, kCounts);
     return text.empty() ? value : std::nullopt;
   }
   double seconds = 0;

@@ -1,4 +1,5 @@
-// Semantic versions (semver.org 2.0) as three numbers; caret ranges treat 0.x as npm does: ^0.2 admits 0.2.* only.
+// Semantic versions (semver.org 2.0) as three numbers; caret ranges treat 0.x as npm does: ^0.2
+// admits 0.2.* only.
 #include "core/recipe/version_range.hpp"
 
 #include <array>
@@ -20,7 +21,8 @@ std::optional<Version> parse_version(std::string_view text) {
   Version out;
   text = text.substr(0, text.find_first_of("-+"));
   while (out.given < 3) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.part[static_cast<size_t>(out.given)]);
+    const auto [end, error] = std::from_chars(
+        text.data(), text.data() + text.size(), out.part[static_cast<size_t>(out.given)]);
     if (error != std::errc() || text.front() == '-') return std::nullopt;
     ++out.given;
     text.remove_prefix(static_cast<size_t>(end - text.data()));
@@ -57,7 +59,8 @@ bool each_bound(std::string_view range, Use use) {
     const std::string_view number = range.substr(0, range.find_first_of(" ,"));
     range.remove_prefix(number.size());
     const auto version = parse_version(number);
-    const bool known = op.empty() || op == "=" || op == "==" || op == "^" || op == "~" || op == ">" || op == ">=" || op == "<" || op == "<=";
+    const bool known = op.empty() || op == "=" || op == "==" || op == "^" || op == "~" ||
+                       op == ">" || op == ">=" || op == "<" || op == "<=";
     if (!version || !known) return false;
     use(Bound{op, *version});
   }
@@ -71,9 +74,14 @@ bool admits(const Bound& bound, const Version& v) {
   if (bound.op == "<=") return v.part <= want;
   std::array<int64_t, 3> below = want;  // the first version that is too new
   size_t raised = 2;
-  if (bound.op == "^") raised = want[0] > 0 || bound.version.given == 1 ? 0 : want[1] > 0 || bound.version.given == 2 ? 1 : 2;
-  else if (bound.op == "~") raised = bound.version.given == 1 ? 0 : 1;
-  else raised = static_cast<size_t>(bound.version.given - 1);
+  if (bound.op == "^")
+    raised = want[0] > 0 || bound.version.given == 1   ? 0
+             : want[1] > 0 || bound.version.given == 2 ? 1
+                                                       : 2;
+  else if (bound.op == "~")
+    raised = bound.version.given == 1 ? 0 : 1;
+  else
+    raised = static_cast<size_t>(bound.version.given - 1);
   ++below[raised];
   for (size_t i = raised + 1; i < 3; ++i) below[i] = 0;
   return v.part >= want && v.part < below;
@@ -81,12 +89,15 @@ bool admits(const Bound& bound, const Version& v) {
 
 }  // namespace
 
-bool is_version_range(std::string_view range) { return each_bound(range, [](const Bound&) {}); }
+bool is_version_range(std::string_view range) {
+  return each_bound(range, [](const Bound&) {});
+}
 
 bool in_version_range(std::string_view version, std::string_view range) {
   const auto v = parse_version(version);
   bool inside = true;
-  const bool valid = each_bound(range, [&](const Bound& bound) { inside = inside && v && admits(bound, *v); });
+  const bool valid =
+      each_bound(range, [&](const Bound& bound) { inside = inside && v && admits(bound, *v); });
   return valid && inside;
 }
 

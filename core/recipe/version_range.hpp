@@ -1,4 +1,5 @@
-// plugins.require: "^1.2" (same major, at least 1.2), "~1.2" (same minor), ">=1.0 <2", "=1.2.3", "*".
+// plugins.require: "^1.2" (same major, at least 1.2), "~1.2" (same minor), ">=1.0 <2", "=1.2.3",
+// "*".
 #pragma once
 
 #include <string_view>
@@ -7,7 +8,8 @@ namespace mortise::core {
 
 /// Says whether the text is a range at all.   Thread: [any-thread].
 bool is_version_range(std::string_view range);
-/// Says whether a version such as "1.2.3" lies in a range.  Pre-release tails ("-rc1") are not ranked.   Thread: [any-thread].
+/// Says whether a version such as "1.2.3" lies in a range.  Pre-release tails ("-rc1") are not
+/// ranked.   Thread: [any-thread].
 bool in_version_range(std::string_view version, std::string_view range);
 
 }  // namespace mortise::core

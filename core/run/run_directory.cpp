@@ -1,15 +1,15 @@
 // Making, opening and describing run directories.
 #include "core/run/run_directory.hpp"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <map>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -24,12 +24,16 @@ namespace {
 // Letters, digits, - _ . stay; everything else becomes one '-': a name is never a path.
 std::string safe_name(const std::string& name) {
   std::string safe;
-  for (const char c : name) safe += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' ? c : '-';
+  for (const char c : name)
+    safe += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.'
+                ? c
+                : '-';
   return safe.empty() || safe.front() == '.' ? "run" + safe : safe;
 }
 
 [[noreturn]] void fail(const std::string& path, int reason) {
-  throw Error(Code::Io, fmt::format("cannot create the run directory {}: {}", path, std::strerror(reason)));
+  throw Error(Code::Io,
+              fmt::format("cannot create the run directory {}: {}", path, std::strerror(reason)));
 }
 
 void make_parents(const std::string& path) {
@@ -44,7 +48,8 @@ std::string make_given(const std::string& dir) {
   if (::mkdir(dir.c_str(), 0755) == 0) return dir;
   if (errno != EEXIST) fail(dir, errno);
   if (fs::is_directory(dir) && fs::is_empty(dir)) return dir;
-  throw Error(Code::Usage, fmt::format("the run directory {} exists already and is never overwritten", dir),
+  throw Error(Code::Usage,
+              fmt::format("the run directory {} exists already and is never overwritten", dir),
               fmt::format("give another run.dir, or go on with it: mortise run --resume {}", dir));
 }
 
@@ -63,13 +68,19 @@ std::string leaf_text(const Value& value) { return to_json(value); }
 
 }  // namespace
 
-RunDirectory RunDirectory::create(const std::string& name, const std::string& dir, const std::string& parent) {
-  return RunDirectory(fs::absolute(dir.empty() ? make_numbered(name, parent) : make_given(dir)).lexically_normal().string());
+RunDirectory RunDirectory::create(const std::string& name,
+                                  const std::string& dir,
+                                  const std::string& parent) {
+  return RunDirectory(fs::absolute(dir.empty() ? make_numbered(name, parent) : make_given(dir))
+                          .lexically_normal()
+                          .string());
 }
 
 RunDirectory RunDirectory::open(const std::string& dir) {
   if (!fs::exists(dir + "/resolved.toml"))
-    throw Error(Code::Usage, fmt::format("{} is no run directory: it has no resolved.toml", dir), "`mortise runs` lists the runs there are");
+    throw Error(Code::Usage,
+                fmt::format("{} is no run directory: it has no resolved.toml", dir),
+                "`mortise runs` lists the runs there are");
   std::string path = fs::absolute(dir).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return RunDirectory(path);
@@ -83,7 +94,9 @@ void RunDirectory::write_texts(const RunTexts& texts) const {
   const std::string below = folder("includes");
   int64_t number = 0;  // files of other folders may share a name
   for (const auto& [name, text] : texts.includes)
-    write_file(fmt::format("{}/{:02}-{}", below, ++number, safe_name(fs::path(name).filename().string())), fmt::format("# {}\n{}", name, text));
+    write_file(
+        fmt::format("{}/{:02}-{}", below, ++number, safe_name(fs::path(name).filename().string())),
+        fmt::format("# {}\n{}", name, text));
 }
 
 std::string RunDirectory::folder(std::string_view name) const {
@@ -129,11 +142,13 @@ RunStatus RunDirectory::status() const {
   return status;
 }
 
-std::vector<std::pair<std::string, std::string>> flatten(const Value& value, const std::string& prefix) {
+std::vector<std::pair<std::string, std::string>> flatten(const Value& value,
+                                                         const std::string& prefix) {
   if (!value.is_table()) return {{prefix, leaf_text(value)}};
   std::vector<std::pair<std::string, std::string>> leaves;
   for (const auto& [key, member] : value.as_table())
-    for (auto& leaf : flatten(member, prefix.empty() ? key : prefix + "." + key)) leaves.push_back(std::move(leaf));
+    for (auto& leaf : flatten(member, prefix.empty() ? key : prefix + "." + key))
+      leaves.push_back(std::move(leaf));
   return leaves;
 }
 
@@ -151,16 +166,37 @@ std::vector<TreeDifference> compare_trees(const Value& before, const Value& afte
 }
 
 void check_resumable(const Value& saved, const Value& now) {
-  static constexpr std::string_view kFree[] = {"run.steps", "run.tokens", "run.epochs", "run.dir", "run.threads", "log.",  "checkpoint.",
-                                               "generate.", "eval.",      "tracker.",   "export.", "recipe.notes", "sweep.", "gate.", "vars."};
+  static constexpr std::string_view kFree[] = {"run.steps",
+                                               "run.tokens",
+                                               "run.epochs",
+                                               "run.dir",
+                                               "run.threads",
+                                               "log.",
+                                               "checkpoint.",
+                                               "generate.",
+                                               "eval.",
+                                               "tracker.",
+                                               "export.",
+                                               "recipe.notes",
+                                               "sweep.",
+                                               "gate.",
+                                               "vars."};
   std::string list;
   for (const TreeDifference& difference : compare_trees(saved, now)) {
-    if (std::any_of(std::begin(kFree), std::end(kFree), [&](std::string_view free) { return difference.path.starts_with(free); })) continue;
-    list += fmt::format("\n  {}: {} → {}", difference.path, difference.before.empty() ? "absent" : difference.before,
+    if (std::any_of(std::begin(kFree), std::end(kFree), [&](std::string_view free) {
+          return difference.path.starts_with(free);
+        }))
+      continue;
+    list += fmt::format("\n  {}: {} → {}",
+                        difference.path,
+                        difference.before.empty() ? "absent" : difference.before,
                         difference.after.empty() ? "absent" : difference.after);
   }
   if (!list.empty())
-    throw Error(Code::Usage, "a resumed run must have the recipe that it was started with; it differs in:" + list, "start a new run, or take these changes back");
+    throw Error(
+        Code::Usage,
+        "a resumed run must have the recipe that it was started with; it differs in:" + list,
+        "start a new run, or take these changes back");
 }
 
 }  // namespace mortise::core

@@ -1,7 +1,7 @@
 // The run directory: made once, never overwritten.
 //
-//   recipe.toml includes/ resolved.toml lock.toml plan.txt status.json metrics.jsonl logs/ report.html samples/ ckpt/ eval/
-//   tokenizer/ export/
+//   recipe.toml includes/ resolved.toml lock.toml plan.txt status.json metrics.jsonl logs/
+//   report.html samples/ ckpt/ eval/ tokenizer/ export/
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@ namespace mortise::core {
 
 /// The texts that a run starts from.
 struct RunTexts {
-  std::string recipe;                                         // verbatim
-  std::vector<std::pair<std::string, std::string>> includes;  // name → text of what it extends or imports
-  std::string resolved;                                       // resolved.toml: runnable alone
-  Value resolved_tree;                                        // the same as data: resolved.json, what --resume compares
+  std::string recipe;  // verbatim
+  std::vector<std::pair<std::string, std::string>>
+      includes;          // name → text of what it extends or imports
+  std::string resolved;  // resolved.toml: runnable alone
+  Value resolved_tree;   // the same as data: resolved.json, what --resume compares
 };
 
 /// What status.json says.  Persistent: `mortise runs` and scripts read it.
@@ -34,14 +35,19 @@ struct RunStatus {
 /// Thread: [main-thread].
 class RunDirectory {
  public:
-  /// Makes runs/<name>-<number> with the first free number (mkdir decides, so two runs never share one), or `dir` when it
-  /// is given and absent.  Throws: Error{Usage} when `dir` exists, Error{Io}.
-  static RunDirectory create(const std::string& name, const std::string& dir = {}, const std::string& parent = "runs");
+  /// Makes runs/<name>-<number> with the first free number (mkdir decides, so two runs never share
+  /// one), or `dir` when it is given and absent.  Throws: Error{Usage} when `dir` exists,
+  /// Error{Io}.
+  static RunDirectory create(const std::string& name,
+                             const std::string& dir = {},
+                             const std::string& parent = "runs");
   /// Opens an existing one.  Throws: Error{Usage} when it is none.
   static RunDirectory open(const std::string& dir);
 
   const std::string& path() const { return path_; }
+
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+
   /// Writes recipe.toml, includes/ and resolved.toml.
   void write_texts(const RunTexts& texts) const;
   void write_status(const RunStatus& status) const;
@@ -51,20 +57,24 @@ class RunDirectory {
 
  private:
   explicit RunDirectory(std::string path) : path_(std::move(path)) {}
+
   std::string path_;
 };
 
 /// "a.b.c" → value as text, for every leaf of a tree; empty tables vanish.
-std::vector<std::pair<std::string, std::string>> flatten(const Value& value, const std::string& prefix = {});
+std::vector<std::pair<std::string, std::string>> flatten(const Value& value,
+                                                         const std::string& prefix = {});
 
 /// One difference between two trees; empty text: absent.
 struct TreeDifference {
   std::string path, before, after;
 };
+
 std::vector<TreeDifference> compare_trees(const Value& before, const Value& after);
 
-/// Stops a resume whose recipe differs in more than what may change (run.steps, run.tokens, run.epochs, log, checkpoint, generate, eval,
-/// tracker and export tables).  Throws: Error{Usage} naming each difference.
+/// Stops a resume whose recipe differs in more than what may change (run.steps, run.tokens,
+/// run.epochs, log, checkpoint, generate, eval, tracker and export tables).  Throws: Error{Usage}
+/// naming each difference.
 void check_resumable(const Value& saved, const Value& now);
 
 }  // namespace mortise::core

@@ -1,9 +1,9 @@
 // Summing statistics and reading predictions.
 #include "core/run/scoring.hpp"
 
-#include <fmt/format.h>
-
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
@@ -16,7 +16,8 @@ std::vector<EvalSlot> make_evals(const Value& recipe, Host& host) {
   if (tables == nullptr) return evals;
   for (const auto& [name, table] : tables->as_table()) {
     if (table.get("type", "") == "none") continue;
-    evals.push_back({name, describe<EvalKeys>().read(table, nullptr), make<Metric>(host, table, {})});
+    evals.push_back(
+        {name, describe<EvalKeys>().read(table, nullptr), make<Metric>(host, table, {})});
   }
   return evals;
 }
@@ -33,12 +34,17 @@ ScoreReport ScoreSum::report(const std::string& name, const std::string& data) c
   return {name, data, metric_.signature_of(sum_), metric_.compute(sum_)};
 }
 
-bool is_prediction_file(const std::string& data) { return data.ends_with(".jsonl") || data.find('/') != std::string::npos; }
+bool is_prediction_file(const std::string& data) {
+  return data.ends_with(".jsonl") || data.find('/') != std::string::npos;
+}
 
 ScoreReport score_file(const EvalSlot& eval, int64_t* num_samples) {
   const std::string& path = eval.keys.data;
   if (eval.metric->needs() != Metric::Needs::Text)
-    throw Error(Code::Usage, fmt::format("[eval.{}] needs a model's likelihoods; {} holds texts", eval.name, path), "choose a metric on texts, or a part of the data");
+    throw Error(
+        Code::Usage,
+        fmt::format("[eval.{}] needs a model's likelihoods; {} holds texts", eval.name, path),
+        "choose a metric on texts, or a part of the data");
   std::ifstream file(path);
   if (!file) throw DataError(fmt::format("[eval.{}]: cannot open {}", eval.name, path));
   ScoreSum sum(*eval.metric);
@@ -48,13 +54,16 @@ ScoreReport score_file(const EvalSlot& eval, int64_t* num_samples) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string place = fmt::format("{}:{}", path, number);
     const Value row = parse_json(line, place);
-    const Value *prediction = row.find("prediction"), *one = row.find("reference"), *many = row.find("references");
+    const Value *prediction = row.find("prediction"), *one = row.find("reference"),
+                *many = row.find("references");
     if (prediction == nullptr || !prediction->is_string() || (one == nullptr && many == nullptr))
-      throw DataError(fmt::format("{}: expected `prediction` and `references` (or `reference`)", place));
+      throw DataError(
+          fmt::format("{}: expected `prediction` and `references` (or `reference`)", place));
     std::vector<std::string> references;
     if (many != nullptr)
       for (const Value& text : many->as_array()) references.push_back(text.as_string());
-    else references.push_back(one->as_string());
+    else
+      references.push_back(one->as_string());
     if (references.empty()) throw DataError(fmt::format("{}: `references` is empty", place));
     Sample sample;
     sample.prediction = prediction->as_string();
@@ -84,7 +93,8 @@ void add_scores(Value& table, const ScoreReport& report) {
 
 std::string score_line(const ScoreReport& report) {
   std::string line = fmt::format("{} ({})", report.name, report.data);
-  for (const Score& score : report.scores) line += fmt::format("  {} {:.4f}", score.name, score.value);
+  for (const Score& score : report.scores)
+    line += fmt::format("  {} {:.4f}", score.name, score.value);
   return line;
 }
 

@@ -1,16 +1,19 @@
-// Metrics without a model: [eval.*] as objects, sums of statistics, and the scoring of a file of predictions.
+// Metrics without a model: [eval.*] as objects, sums of statistics, and the scoring of a file of
+// predictions.
 //
-// A file of predictions is JSONL with `prediction` and `references` (an array) or `reference` (a string) in each line.
+// A file of predictions is JSONL with `prediction` and `references` (an array) or `reference` (a
+// string) in each line.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/recipe/tables.hpp"
 #include "mortise/host.hpp"
 #include "mortise/metric.hpp"
 #include "mortise/tracker.hpp"
+
+#include "core/recipe/tables.hpp"
 
 namespace mortise::core {
 
@@ -28,8 +31,11 @@ std::vector<EvalSlot> make_evals(const Value& recipe, Host& host);
 class ScoreSum {
  public:
   explicit ScoreSum(const Metric& metric) : metric_(metric) {}
+
   void add(const Sample& sample);
+
   int64_t count() const { return count_; }
+
   ScoreReport report(const std::string& name, const std::string& data) const;
 
  private:

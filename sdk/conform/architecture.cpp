@@ -1,5 +1,5 @@
-// Contract of `architecture`: two-way translation, one rule a parameter, a clear error for what it cannot express.
-// The example comes from `hf_config` of its table in conform.toml.
+// Contract of `architecture`: two-way translation, one rule a parameter, a clear error for what it
+// cannot express. The example comes from `hf_config` of its table in conform.toml.
 #include "mortise/architecture.hpp"
 
 #include <set>
@@ -23,7 +23,8 @@ void recognises_its_own(Factory& f) {
   other["model_type"] = "no_such_architecture";
   MORTISE_EXPECT(!architecture->recognises(other), "a foreign config.json is recognised");
   other["model_type"] = 7;
-  MORTISE_EXPECT(!architecture->recognises(other), "a config.json with a number as model_type is recognised");
+  MORTISE_EXPECT(!architecture->recognises(other),
+                 "a config.json with a number as model_type is recognised");
   MORTISE_EXPECT(architecture->recognises(hf_config(f)), "its own example is not recognised");
 }
 
@@ -31,7 +32,9 @@ void goes_both_ways(Factory& f) {
   const auto architecture = make<Architecture>(f);
   const Value spec = architecture->to_spec(hf_config(f));
   const Value again = architecture->to_spec(architecture->to_hf(spec));
-  MORTISE_EXPECT(spec == again, "config.json → specification → config.json → specification changes the specification");
+  MORTISE_EXPECT(
+      spec == again,
+      "config.json → specification → config.json → specification changes the specification");
 }
 
 void names_are_unique(Factory& f) {
@@ -66,11 +69,13 @@ void wrong_types(Factory& f) {
 }  // namespace
 
 Suite architecture_suite() {
-  return {"architecture", args<Architecture>, {{"recognises its own config.json only", recognises_its_own},
-                                               {"translates both ways without loss", goes_both_ways},
-                                               {"has one rule a parameter", names_are_unique},
-                                               {"names a missing key", missing_key},
-                                               {"survives keys of wrong types", wrong_types}}};
+  return {"architecture",
+          args<Architecture>,
+          {{"recognises its own config.json only", recognises_its_own},
+           {"translates both ways without loss", goes_both_ways},
+           {"has one rule a parameter", names_are_unique},
+           {"names a missing key", missing_key},
+           {"survives keys of wrong types", wrong_types}}};
 }
 
 }  // namespace mortise::conform

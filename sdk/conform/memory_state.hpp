@@ -13,17 +13,24 @@ namespace mortise::conform {
 class MemoryState : public StateIo {
  public:
   bool loading() const override { return loading_; }
+
   void value(std::string_view name, Value& value) override {
     if (!loading_) {
-      if (!values_.emplace(std::string(name), value).second) throw DataError(fmt::format("the state {} is named twice", name));
+      if (!values_.emplace(std::string(name), value).second)
+        throw DataError(fmt::format("the state {} is named twice", name));
       return;
     }
     const auto it = values_.find(name);
     if (it == values_.end()) throw DataError(fmt::format("the state {} was not saved", name));
     value = it->second;
   }
-  void tensor(std::string_view name, at::Tensor&) override { throw DataError(fmt::format("the state {} is a tensor in the plain tier", name)); }
+
+  void tensor(std::string_view name, at::Tensor&) override {
+    throw DataError(fmt::format("the state {} is a tensor in the plain tier", name));
+  }
+
   void rewind() { loading_ = true; }
+
   bool empty() const { return values_.empty(); }
 
  private:

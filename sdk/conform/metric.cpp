@@ -1,4 +1,5 @@
-// Contract of `metric`: statistics of one length that add up, pure functions, finite scores, a signature.
+// Contract of `metric`: statistics of one length that add up, pure functions, finite scores, a
+// signature.
 #include "mortise/metric.hpp"
 
 #include <cmath>
@@ -12,7 +13,9 @@ namespace mortise::conform {
 
 namespace {
 
-Stats stats_of(const Metric& metric, const std::string& prediction, const std::vector<std::string>& references) {
+Stats stats_of(const Metric& metric,
+               const std::string& prediction,
+               const std::vector<std::string>& references) {
   Sample sample;
   if (metric.needs() == Metric::Needs::Text) {
     sample.prediction = prediction;
@@ -28,7 +31,8 @@ Stats stats_of(const Metric& metric, const std::string& prediction, const std::v
 std::vector<Stats> stats_of_all(const Metric& metric) {
   std::vector<Stats> all;
   const auto texts = valid_texts();
-  for (size_t i = 0; i < texts.size(); ++i) all.push_back(stats_of(metric, texts[i], {texts[(i + 1) % texts.size()], texts[i]}));
+  for (size_t i = 0; i < texts.size(); ++i)
+    all.push_back(stats_of(metric, texts[i], {texts[(i + 1) % texts.size()], texts[i]}));
   return all;
 }
 
@@ -62,9 +66,14 @@ void shards_add_up(Factory& f) {
   }
   add(even, odd);
   const auto one = metric->compute(whole), two = metric->compute(even);
-  MORTISE_EXPECT_EQ(one.size(), two.size(), "the number of scores differs between one pass and two shards");
+  MORTISE_EXPECT_EQ(
+      one.size(), two.size(), "the number of scores differs between one pass and two shards");
   for (size_t i = 0; i < one.size(); ++i)
-    MORTISE_EXPECT(std::fabs(one[i].value - two[i].value) <= 1e-9 * (1 + std::fabs(one[i].value)), "{} is {} in one pass and {} from two shards", one[i].name, one[i].value, two[i].value);
+    MORTISE_EXPECT(std::fabs(one[i].value - two[i].value) <= 1e-9 * (1 + std::fabs(one[i].value)),
+                   "{} is {} in one pass and {} from two shards",
+                   one[i].name,
+                   one[i].value,
+                   two[i].value);
 }
 
 void scores_are_named(Factory& f) {
@@ -73,7 +82,9 @@ void scores_are_named(Factory& f) {
   const auto scores = metric->compute(stats_of(*metric, "a b c", {"a b d"}));
   MORTISE_EXPECT(!scores.empty(), "there is no score");
   for (const Score& score : scores) {
-    MORTISE_EXPECT(!score.name.empty() && names.insert(score.name).second, "the score name \"{}\" is empty or stands twice", score.name);
+    MORTISE_EXPECT(!score.name.empty() && names.insert(score.name).second,
+                   "the score name \"{}\" is empty or stands twice",
+                   score.name);
     MORTISE_EXPECT(std::isfinite(score.value), "{} is {}", score.name, score.value);
   }
 }
@@ -81,41 +92,52 @@ void scores_are_named(Factory& f) {
 void is_pure(Factory& f) {
   const auto metric = make<Metric>(f), other = make<Metric>(f);
   const auto first = stats_of_all(*metric);
-  MORTISE_EXPECT(first == stats_of_all(*metric), "the same samples give other statistics the second time");
+  MORTISE_EXPECT(first == stats_of_all(*metric),
+                 "the same samples give other statistics the second time");
   MORTISE_EXPECT(first == stats_of_all(*other), "two instances give other statistics");
   std::vector<std::vector<Stats>> seen(4);
   {
     std::vector<std::jthread> threads;
-    for (auto& slot : seen) threads.emplace_back([&slot, &metric] { slot = stats_of_all(*metric); });
+    for (auto& slot : seen)
+      threads.emplace_back([&slot, &metric] { slot = stats_of_all(*metric); });
   }
-  for (const auto& slot : seen) MORTISE_EXPECT(slot == first, "sample() gives other statistics when called from several threads");
+  for (const auto& slot : seen)
+    MORTISE_EXPECT(slot == first,
+                   "sample() gives other statistics when called from several threads");
 }
 
 void survives_broken_text(Factory& f) {
   const auto metric = make<Metric>(f);
   const size_t length = stats_of(*metric, "a", {"a"}).size();
   for (const std::string& text : broken_texts()) {
-    MORTISE_EXPECT_EQ(stats_of(*metric, text, {"a"}).size(), length, "broken UTF-8 changes the length of the statistics");
-    MORTISE_EXPECT_EQ(stats_of(*metric, "a", {text}).size(), length, "a broken reference changes the length of the statistics");
+    MORTISE_EXPECT_EQ(stats_of(*metric, text, {"a"}).size(),
+                      length,
+                      "broken UTF-8 changes the length of the statistics");
+    MORTISE_EXPECT_EQ(stats_of(*metric, "a", {text}).size(),
+                      length,
+                      "a broken reference changes the length of the statistics");
   }
 }
 
 void signature_is_stable(Factory& f) {
   const std::string one = make<Metric>(f)->signature();
-  MORTISE_EXPECT(!one.empty() && one.find('\n') == std::string::npos, "the signature is empty or has several lines");
+  MORTISE_EXPECT(!one.empty() && one.find('\n') == std::string::npos,
+                 "the signature is empty or has several lines");
   MORTISE_EXPECT_EQ(one, make<Metric>(f)->signature(), "two instances sign differently");
 }
 
 }  // namespace
 
 Suite metric_suite() {
-  return {"metric", args<Metric>, {{"gives statistics of one length, all finite", one_length},
-                                   {"scores an empty corpus", empty_corpus},
-                                   {"sums of shards equal one pass", shards_add_up},
-                                   {"names its scores", scores_are_named},
-                                   {"is pure, also from several threads", is_pure},
-                                   {"survives text that is no UTF-8", survives_broken_text},
-                                   {"signs its numbers", signature_is_stable}}};
+  return {"metric",
+          args<Metric>,
+          {{"gives statistics of one length, all finite", one_length},
+           {"scores an empty corpus", empty_corpus},
+           {"sums of shards equal one pass", shards_add_up},
+           {"names its scores", scores_are_named},
+           {"is pure, also from several threads", is_pure},
+           {"survives text that is no UTF-8", survives_broken_text},
+           {"signs its numbers", signature_is_stable}}};
 }
 
 }  // namespace mortise::conform

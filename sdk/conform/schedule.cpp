@@ -20,10 +20,15 @@ const void* example_args(Factory&) {
 void finite(Factory& f) {
   for (const int64_t total : kTotals) {
     const auto schedule = make<Schedule>(f, {total});
-    // A run may end a little later than planned (the last window), so steps beyond the end count too.
+    // A run may end a little later than planned (the last window), so steps beyond the end count
+    // too.
     for (int64_t step = 0; step < total + 10; ++step) {
       const double factor = schedule->factor(step);
-      MORTISE_EXPECT(std::isfinite(factor) && factor >= 0, "factor({}) of {} steps is {}", step, total, factor);
+      MORTISE_EXPECT(std::isfinite(factor) && factor >= 0,
+                     "factor({}) of {} steps is {}",
+                     step,
+                     total,
+                     factor);
     }
   }
 }
@@ -38,7 +43,9 @@ void not_all_zero(Factory& f) {
 void pure(Factory& f) {
   const auto one = make<Schedule>(f, {100}), two = make<Schedule>(f, {100});
   for (int64_t step = 99; step >= 0; --step) two->factor(step);
-  for (int64_t step = 0; step < 100; ++step) MORTISE_EXPECT_EQ(one->factor(step), two->factor(step), "factor({}) depends on what was asked before", step);
+  for (int64_t step = 0; step < 100; ++step)
+    MORTISE_EXPECT_EQ(
+        one->factor(step), two->factor(step), "factor({}) depends on what was asked before", step);
 }
 
 void restores(Factory& f) {
@@ -49,16 +56,22 @@ void restores(Factory& f) {
   state.rewind();
   const auto two = make<Schedule>(f, {100});
   two->state(state);
-  for (int64_t step = 0; step < 100; ++step) MORTISE_EXPECT_EQ(one->factor(step), two->factor(step), "factor({}) differs after the state was restored", step);
+  for (int64_t step = 0; step < 100; ++step)
+    MORTISE_EXPECT_EQ(one->factor(step),
+                      two->factor(step),
+                      "factor({}) differs after the state was restored",
+                      step);
 }
 
 }  // namespace
 
 Suite schedule_suite() {
-  return {"schedule", example_args, {{"its factors are finite and not negative, also past the end", finite},
-                                     {"its factors are not all zero", not_all_zero},
-                                     {"its factor depends on the step alone", pure},
-                                     {"a restored state goes on equally", restores}}};
+  return {"schedule",
+          example_args,
+          {{"its factors are finite and not negative, also past the end", finite},
+           {"its factors are not all zero", not_all_zero},
+           {"its factor depends on the step alone", pure},
+           {"a restored state goes on equally", restores}}};
 }
 
 }  // namespace mortise::conform

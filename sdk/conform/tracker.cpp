@@ -1,4 +1,5 @@
-// Contract of `tracker`: writes below its run directory only, survives odd numbers, goes on after a resume.
+// Contract of `tracker`: writes below its run directory only, survives odd numbers, goes on after a
+// resume.
 #include "mortise/tracker.hpp"
 
 #include <cmath>
@@ -57,7 +58,10 @@ void odd_numbers(Factory& f) {
   const auto tracker = make<Tracker>(f);
   tracker->start(run_in(f.scratch() + "/run"));
   const double inf = std::numeric_limits<double>::infinity();
-  const Scalar values[] = {{"loss", std::nan("")}, {"lr", inf}, {"grad_norm", -inf}, {"tiny", std::numeric_limits<double>::denorm_min()}};
+  const Scalar values[] = {{"loss", std::nan("")},
+                           {"lr", inf},
+                           {"grad_norm", -inf},
+                           {"tiny", std::numeric_limits<double>::denorm_min()}};
   tracker->scalars(0, values);
   tracker->scalars(1, {});
   const Scalar other[] = {{"a name, with \"commas\"", 1.0}};
@@ -105,11 +109,13 @@ void says_why(Factory& f) {
 }  // namespace
 
 Suite tracker_suite() {
-  return {"tracker", args<Tracker>, {{"writes a run into its directory and nowhere else", whole_run},
-                                     {"survives NaN, infinity and odd names", odd_numbers},
-                                     {"goes on after a resume", goes_on},
-                                     {"is destroyed without finish()", dies_quietly},
-                                     {"a directory that is absent is an error, not a crash", says_why}}};
+  return {"tracker",
+          args<Tracker>,
+          {{"writes a run into its directory and nowhere else", whole_run},
+           {"survives NaN, infinity and odd names", odd_numbers},
+           {"goes on after a resume", goes_on},
+           {"is destroyed without finish()", dies_quietly},
+           {"a directory that is absent is an error, not a crash", says_why}}};
 }
 
 }  // namespace mortise::conform

@@ -1,8 +1,10 @@
-// Contract of `transform`: deterministic, never loses a record silently, survives odd records, resumes from its state.
+// Contract of `transform`: deterministic, never loses a record silently, survives odd records,
+// resumes from its state.
 #include "mortise/transform.hpp"
 
-#include "memory_state.hpp"
 #include "mortise/json.hpp"
+
+#include "memory_state.hpp"
 #include "suites.hpp"
 #include "texts.hpp"
 
@@ -13,11 +15,18 @@ namespace {
 // Writes down what comes out, as text that can be compared.
 class Notebook final : public RecordSink {
  public:
-  void keep(Record record) override { lines.push_back("keep " + record.id + " " + to_json(record.fields)); }
+  void keep(Record record) override {
+    lines.push_back("keep " + record.id + " " + to_json(record.fields));
+  }
+
   void drop(const Record& record, std::string_view reason) override {
-    MORTISE_EXPECT(!reason.empty() && reason.size() <= 40 && reason.find('\n') == std::string_view::npos, "the reason \"{}\" is no short word", reason);
+    MORTISE_EXPECT(
+        !reason.empty() && reason.size() <= 40 && reason.find('\n') == std::string_view::npos,
+        "the reason \"{}\" is no short word",
+        reason);
     lines.push_back(fmt::format("drop {} {}", record.id, reason));
   }
+
   std::vector<std::string> lines;
 };
 
@@ -45,7 +54,9 @@ void fit(Transform& transform, const std::vector<Record>& rows) {
   transform.finish_fit();
 }
 
-std::vector<std::string> apply_all(Transform& transform, const std::vector<Record>& rows, size_t begin = 0) {
+std::vector<std::string> apply_all(Transform& transform,
+                                   const std::vector<Record>& rows,
+                                   size_t begin = 0) {
   Notebook notebook;
   for (size_t i = begin; i < rows.size(); ++i) transform.apply(rows[i], notebook);
   return notebook.lines;
@@ -56,7 +67,8 @@ void deterministic(Factory& f) {
   const auto one = make<Transform>(f), two = make<Transform>(f);
   fit(*one, rows);
   fit(*two, rows);
-  MORTISE_EXPECT(apply_all(*one, rows) == apply_all(*two, rows), "two instances give other results for the same records");
+  MORTISE_EXPECT(apply_all(*one, rows) == apply_all(*two, rows),
+                 "two instances give other results for the same records");
 }
 
 void per_row_is_true(Factory& f) {
@@ -72,7 +84,8 @@ void per_row_is_true(Factory& f) {
     alone->apply(rows[i], notebook);
     backwards.insert(backwards.begin(), notebook.lines.begin(), notebook.lines.end());
   }
-  MORTISE_EXPECT(whole == backwards, "it claims per_row, but a record's result depends on the records before it");
+  MORTISE_EXPECT(whole == backwards,
+                 "it claims per_row, but a record's result depends on the records before it");
 }
 
 void odd_records(Factory& f) {
@@ -89,7 +102,10 @@ void odd_records(Factory& f) {
       if (transform->traits().needs_fit) transform->fit(row);
       transform->apply(row, notebook);
     } catch (const Error& error) {
-      MORTISE_EXPECT(std::string(error.what()).find(row.id) != std::string::npos, "an error does not name the record \"{}\": {}", row.id, error.message());
+      MORTISE_EXPECT(std::string(error.what()).find(row.id) != std::string::npos,
+                     "an error does not name the record \"{}\": {}",
+                     row.id,
+                     error.message());
     }
   }
 }
@@ -105,16 +121,19 @@ void restores(Factory& f) {
   state.rewind();
   const auto two = make<Transform>(f);
   two->state(state);
-  MORTISE_EXPECT(apply_all(*one, rows, half) == apply_all(*two, rows, half), "after its state was restored it goes on otherwise");
+  MORTISE_EXPECT(apply_all(*one, rows, half) == apply_all(*two, rows, half),
+                 "after its state was restored it goes on otherwise");
 }
 
 }  // namespace
 
 Suite transform_suite() {
-  return {"transform", args<Transform>, {{"is deterministic", deterministic},
-                                         {"a per-row transform depends on its record alone", per_row_is_true},
-                                         {"takes odd records or names them in its error", odd_records},
-                                         {"a restored state goes on equally", restores}}};
+  return {"transform",
+          args<Transform>,
+          {{"is deterministic", deterministic},
+           {"a per-row transform depends on its record alone", per_row_is_true},
+           {"takes odd records or names them in its error", odd_records},
+           {"a restored state goes on equally", restores}}};
 }
 
 }  // namespace mortise::conform

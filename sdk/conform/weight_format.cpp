@@ -1,5 +1,5 @@
-// Contract of `weight_format`: what is written is read back byte for byte; an unfinished write leaves the old file; a
-// truncated file is an error.
+// Contract of `weight_format`: what is written is read back byte for byte; an unfinished write
+// leaves the old file; a truncated file is an error.
 #include "mortise/weight_format.hpp"
 
 #include <algorithm>
@@ -15,8 +15,11 @@ namespace fs = std::filesystem;
 namespace {
 
 std::vector<StoredTensor> plan() {
-  std::vector<StoredTensor> tensors = {{"model.embed_tokens.weight", Dtype::F32, {16, 8}, 0}, {"model.norm.weight", Dtype::BF16, {8}, 0}, {"scalar", Dtype::F32, {}, 0},
-                                       {"empty", Dtype::F16, {0, 4}, 0},                      {"codes", Dtype::U8, {3, 5}, 0}};
+  std::vector<StoredTensor> tensors = {{"model.embed_tokens.weight", Dtype::F32, {16, 8}, 0},
+                                       {"model.norm.weight", Dtype::BF16, {8}, 0},
+                                       {"scalar", Dtype::F32, {}, 0},
+                                       {"empty", Dtype::F16, {0, 4}, 0},
+                                       {"codes", Dtype::U8, {3, 5}, 0}};
   for (StoredTensor& tensor : tensors) {
     tensor.bytes = dtype_bits(tensor.dtype) / 8;
     for (const int64_t size : tensor.shape) tensor.bytes *= size;
@@ -26,7 +29,9 @@ std::vector<StoredTensor> plan() {
 
 std::vector<std::byte> bytes_of(const StoredTensor& tensor, int salt) {
   std::vector<std::byte> bytes(static_cast<size_t>(tensor.bytes));
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>((i * 31 + tensor.name.size() * 7 + static_cast<size_t>(salt)) & 0xff);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::byte>(
+        (i * 31 + tensor.name.size() * 7 + static_cast<size_t>(salt)) & 0xff);
   return bytes;
 }
 
@@ -41,12 +46,18 @@ void expect_content(const WeightFormat& format, const std::string& directory, in
   MORTISE_EXPECT_EQ(reader->tensors().size(), plan().size(), "the number of tensors changed");
   for (const StoredTensor& wanted : plan()) {
     const auto& all = reader->tensors();
-    const auto it = std::find_if(all.begin(), all.end(), [&](const StoredTensor& t) { return t.name == wanted.name; });
+    const auto it = std::find_if(
+        all.begin(), all.end(), [&](const StoredTensor& t) { return t.name == wanted.name; });
     MORTISE_EXPECT(it != all.end(), "the tensor {} is gone", wanted.name);
-    MORTISE_EXPECT(it->dtype == wanted.dtype && it->shape == wanted.shape && it->bytes == wanted.bytes, "{} has another dtype or shape", wanted.name);
+    MORTISE_EXPECT(
+        it->dtype == wanted.dtype && it->shape == wanted.shape && it->bytes == wanted.bytes,
+        "{} has another dtype or shape",
+        wanted.name);
     const auto data = reader->data(static_cast<size_t>(it - all.begin()));
     const auto expected = bytes_of(wanted, salt);
-    MORTISE_EXPECT(std::equal(data.begin(), data.end(), expected.begin(), expected.end()), "{} has other bytes", wanted.name);
+    MORTISE_EXPECT(std::equal(data.begin(), data.end(), expected.begin(), expected.end()),
+                   "{} has other bytes",
+                   wanted.name);
   }
 }
 
@@ -84,10 +95,12 @@ void truncated(Factory& f) {
   write(*format, directory, 1);
   fs::path largest;
   for (const auto& entry : fs::recursive_directory_iterator(directory))
-    if (entry.is_regular_file() && (largest.empty() || entry.file_size() > fs::file_size(largest))) largest = entry.path();
+    if (entry.is_regular_file() && (largest.empty() || entry.file_size() > fs::file_size(largest)))
+      largest = entry.path();
   for (const uintmax_t size : {fs::file_size(largest) - 1, uintmax_t{9}, uintmax_t{0}}) {
     fs::resize_file(largest, size);
-    MORTISE_EXPECT_ERROR(format->open(directory), fmt::format("{} cut to {} bytes", largest.filename().string(), size));
+    MORTISE_EXPECT_ERROR(format->open(directory),
+                         fmt::format("{} cut to {} bytes", largest.filename().string(), size));
   }
 }
 
@@ -114,11 +127,13 @@ void wrong_amount(Factory& f) {
 }  // namespace
 
 Suite weight_format_suite() {
-  return {"weight_format", args<WeightFormat>, {{"reads back what it wrote, byte for byte", round_trip},
-                                                {"an unfinished write leaves the old weights", unfinished},
-                                                {"a truncated file is an error", truncated},
-                                                {"a folder without weights is an error", wrong_folder},
-                                                {"fewer bytes than planned are an error", wrong_amount}}};
+  return {"weight_format",
+          args<WeightFormat>,
+          {{"reads back what it wrote, byte for byte", round_trip},
+           {"an unfinished write leaves the old weights", unfinished},
+           {"a truncated file is an error", truncated},
+           {"a folder without weights is an error", wrong_folder},
+           {"fewer bytes than planned are an error", wrong_amount}}};
 }
 
 }  // namespace mortise::conform

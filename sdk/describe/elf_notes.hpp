@@ -1,5 +1,5 @@
-// What a shared library says about itself without being loaded: build id, the C and C++ library levels it needs, the
-// libraries it names, and the symbols it exports.
+// What a shared library says about itself without being loaded: build id, the C and C++ library
+// levels it needs, the libraries it names, and the symbols it exports.
 #pragma once
 
 #include <string>

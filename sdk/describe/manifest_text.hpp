@@ -3,10 +3,14 @@
 
 #include <string>
 
-#include "elf_notes.hpp"
 #include "mortise/abi.h"
 
-/// Renders the manifest of a loaded plugin.  Persistent: the host reads these keys (core/plugin/manifest.cpp).
-std::string manifest_text(const mortise_plugin& plugin, const ElfNotes& notes, const std::string& file_name);
+#include "elf_notes.hpp"
+
+/// Renders the manifest of a loaded plugin.  Persistent: the host reads these keys
+/// (core/plugin/manifest.cpp).
+std::string manifest_text(const mortise_plugin& plugin,
+                          const ElfNotes& notes,
+                          const std::string& file_name);
 /// Returns the manifest with `sha256` set to the hash of its library.  Throws: std::runtime_error.
 std::string with_hash(const std::string& manifest, const std::string& folder);

@@ -1,12 +1,12 @@
 // Shared by the fused operations: when they apply, and how rows are spread over threads.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
-
-#include <algorithm>
-#include <initializer_list>
 
 namespace mortise::ops {
 
@@ -20,8 +20,8 @@ inline bool is_fusable(std::initializer_list<const at::Tensor*> tensors) {
   });
 }
 
-/// Calls f(begin, end) over blocks of `block` rows.  Blocks do not depend on the number of threads, so sums made per block
-/// and added in order have the same bits at any thread count.
+/// Calls f(begin, end) over blocks of `block` rows.  Blocks do not depend on the number of threads,
+/// so sums made per block and added in order have the same bits at any thread count.
 template <class F>
 void for_blocks(int64_t rows, int64_t block, F f) {
   const int64_t blocks = (rows + block - 1) / block;

@@ -1,17 +1,20 @@
 // Linear + cross-entropy in chunks of tokens: an N×V matrix of logits never exists.
 //
-// Per chunk: logits = h·Wᵀ; each row is turned into its own gradient in place (softmax minus one-hot); then
-// gh = g·W and gW += gᵀ·h.  All of it happens in the forward pass, where the chunk is still in cache; backward only scales.
-// Same idea as Liger's fused linear cross-entropy.  Masked rows are dropped before the first product.
+// Per chunk: logits = h·Wᵀ; each row is turned into its own gradient in place (softmax minus
+// one-hot); then gh = g·W and gW += gᵀ·h.  All of it happens in the forward pass, where the chunk
+// is still in cache; backward only scales. Same idea as Liger's fused linear cross-entropy.  Masked
+// rows are dropped before the first product.
+#include "mortise/torch/ops.hpp"
+
 #include "autograd.hpp"
 #include "kernels.hpp"
-#include "mortise/torch/ops.hpp"
 
 namespace mortise::ops {
 
 namespace {
 
-// About 2 MiB of logits: they stay in a second-level cache, and the product is still large enough to be efficient.
+// About 2 MiB of logits: they stay in a second-level cache, and the product is still large enough
+// to be efficient.
 int64_t chunk_tokens(const CrossEntropyOptions& options, int64_t vocab) {
   if (options.chunk > 0) return options.chunk;
   return std::clamp<int64_t>((int64_t{1} << 19) / std::max<int64_t>(1, vocab), 64, 1024);
@@ -25,15 +28,22 @@ struct Sums {
   double loss = 0, z = 0;
 };
 
-Sums rows_to_gradients(at::Tensor& logits, const at::Tensor& targets, const CrossEntropyOptions& options) {
+Sums rows_to_gradients(at::Tensor& logits,
+                       const at::Tensor& targets,
+                       const CrossEntropyOptions& options) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
   std::vector<float> loss(static_cast<size_t>(rows)), z(static_cast<size_t>(rows));
   float* data = logits.data_ptr<float>();
   const int64_t* target = targets.const_data_ptr<int64_t>();
   for_blocks(rows, 4, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      kernels().cross_entropy_row(data + row * vocab, vocab, target[row], static_cast<float>(options.label_smoothing), static_cast<float>(options.z_loss),
-                                  &loss[static_cast<size_t>(row)], &z[static_cast<size_t>(row)]);
+      kernels().cross_entropy_row(data + row * vocab,
+                                  vocab,
+                                  target[row],
+                                  static_cast<float>(options.label_smoothing),
+                                  static_cast<float>(options.z_loss),
+                                  &loss[static_cast<size_t>(row)],
+                                  &z[static_cast<size_t>(row)]);
   });
   Sums sums;
   for (size_t row = 0; row < loss.size(); ++row) {
@@ -43,7 +53,11 @@ Sums rows_to_gradients(at::Tensor& logits, const at::Tensor& targets, const Cros
   return sums;
 }
 
-Sums run_chunks(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& targets, const CrossEntropyOptions& options,
+Sums run_chunks(const at::Tensor& hidden,
+                const at::Tensor& weight,
+                const at::Tensor& bias,
+                const at::Tensor& targets,
+                const CrossEntropyOptions& options,
                 Gradients& gradients) {
   const int64_t tokens = hidden.size(0), chunk = chunk_tokens(options, weight.size(0));
   at::Tensor buffer = at::empty({std::min(chunk, tokens), weight.size(0)}, hidden.options());
@@ -52,8 +66,10 @@ Sums run_chunks(const at::Tensor& hidden, const at::Tensor& weight, const at::Te
     const int64_t count = std::min(chunk, tokens - begin);
     const at::Tensor h = hidden.narrow(0, begin, count);
     at::Tensor logits = buffer.narrow(0, 0, count);
-    if (bias.defined()) at::addmm_out(logits, bias, h, weight.t());
-    else at::mm_out(logits, h, weight.t());
+    if (bias.defined())
+      at::addmm_out(logits, bias, h, weight.t());
+    else
+      at::mm_out(logits, h, weight.t());
     const Sums sums = rows_to_gradients(logits, targets.narrow(0, begin, count), options);
     total.loss += sums.loss;
     total.z += sums.z;
@@ -61,7 +77,8 @@ Sums run_chunks(const at::Tensor& hidden, const at::Tensor& weight, const at::Te
       at::Tensor out = gradients.hidden.narrow(0, begin, count);
       at::mm_out(out, logits, weight);
     }
-    if (gradients.weight.defined()) gradients.weight.addmm_(logits.t(), h, /*beta=*/begin == 0 ? 0 : 1);
+    if (gradients.weight.defined())
+      gradients.weight.addmm_(logits.t(), h, /*beta=*/begin == 0 ? 0 : 1);
     if (gradients.bias.defined()) gradients.bias.add_(logits.sum(0));
   }
   return total;
@@ -70,18 +87,33 @@ Sums run_chunks(const at::Tensor& hidden, const at::Tensor& weight, const at::Te
 // Function::apply takes no undefined tensor, but an empty optional.
 using Optional = std::optional<at::Tensor>;
 
-Optional if_defined(const at::Tensor& tensor) { return tensor.defined() ? Optional(tensor) : std::nullopt; }
+Optional if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? Optional(tensor) : std::nullopt;
+}
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
-  static variable_list forward(AutogradContext* context, const at::Tensor& hidden, const at::Tensor& weight, const Optional& maybe_bias,
-                               const at::Tensor& targets, const Optional& maybe_rows, double smoothing, double z_loss, int64_t chunk, bool grad_hidden, bool grad_weight, bool grad_bias) {
-    const at::Tensor bias = maybe_bias.value_or(at::Tensor()), rows = maybe_rows.value_or(at::Tensor());
+  static variable_list forward(AutogradContext* context,
+                               const at::Tensor& hidden,
+                               const at::Tensor& weight,
+                               const Optional& maybe_bias,
+                               const at::Tensor& targets,
+                               const Optional& maybe_rows,
+                               double smoothing,
+                               double z_loss,
+                               int64_t chunk,
+                               bool grad_hidden,
+                               bool grad_weight,
+                               bool grad_bias) {
+    const at::Tensor bias = maybe_bias.value_or(at::Tensor()),
+                     rows = maybe_rows.value_or(at::Tensor());
     const at::Tensor kept = (rows.defined() ? hidden.index_select(0, rows) : hidden).contiguous();
     Gradients gradients;
     if (grad_hidden) gradients.hidden = at::empty_like(kept);
-    if (grad_weight) gradients.weight = kept.size(0) > 0 ? at::empty_like(weight) : at::zeros_like(weight);
+    if (grad_weight)
+      gradients.weight = kept.size(0) > 0 ? at::empty_like(weight) : at::zeros_like(weight);
     if (grad_bias) gradients.bias = at::zeros_like(bias);
-    const Sums sums = run_chunks(kept, weight, bias, targets, {smoothing, z_loss, chunk}, gradients);
+    const Sums sums =
+        run_chunks(kept, weight, bias, targets, {smoothing, z_loss, chunk}, gradients);
     context->saved_data["tokens"] = hidden.size(0);
     context->save_for_backward({gradients.hidden, gradients.weight, gradients.bias, rows});
     const at::Tensor z = at::full({}, sums.z, hidden.options());
@@ -94,8 +126,11 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     const at::Tensor scale = grads[0];
     at::Tensor hidden = saved[0].defined() ? saved[0].mul(scale) : saved[0];
     if (hidden.defined() && saved[3].defined())
-      hidden = at::zeros({context->saved_data["tokens"].toInt(), hidden.size(1)}, hidden.options()).index_copy_(0, saved[3], hidden);
-    const auto scaled = [&](const at::Tensor& gradient) { return gradient.defined() ? gradient.mul(scale) : gradient; };
+      hidden = at::zeros({context->saved_data["tokens"].toInt(), hidden.size(1)}, hidden.options())
+                   .index_copy_(0, saved[3], hidden);
+    const auto scaled = [&](const at::Tensor& gradient) {
+      return gradient.defined() ? gradient.mul(scale) : gradient;
+    };
     variable_list out(11);  // one per argument of forward
     out[0] = hidden;
     out[1] = scaled(saved[1]);
@@ -107,36 +142,61 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
 void check_targets(const at::Tensor& targets, int64_t vocab) {
   if (targets.numel() == 0) return;
   const int64_t low = targets.min().item<int64_t>(), high = targets.max().item<int64_t>();
-  TORCH_CHECK(low >= 0 && high < vocab, "cross-entropy: target ", low < 0 ? low : high, " is outside the vocabulary of ", vocab);
+  TORCH_CHECK(low >= 0 && high < vocab,
+              "cross-entropy: target ",
+              low < 0 ? low : high,
+              " is outside the vocabulary of ",
+              vocab);
 }
 
-bool wants_gradient(const at::Tensor& tensor) { return at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad(); }
+bool wants_gradient(const at::Tensor& tensor) {
+  return at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad();
+}
 
 }  // namespace
 
-std::pair<at::Tensor, at::Tensor> chunked_cross_entropy(const at::Tensor& hidden_ND, const at::Tensor& weight_VD, const at::Tensor& bias_V,
-                                                        const at::Tensor& targets_N, const at::Tensor& mask_N, const CrossEntropyOptions& options) {
-  if (!is_fusable({&hidden_ND, &weight_VD, &bias_V})) return eager::cross_entropy(hidden_ND, weight_VD, bias_V, targets_N, mask_N, options);
+std::pair<at::Tensor, at::Tensor> chunked_cross_entropy(const at::Tensor& hidden_ND,
+                                                        const at::Tensor& weight_VD,
+                                                        const at::Tensor& bias_V,
+                                                        const at::Tensor& targets_N,
+                                                        const at::Tensor& mask_N,
+                                                        const CrossEntropyOptions& options) {
+  if (!is_fusable({&hidden_ND, &weight_VD, &bias_V}))
+    return eager::cross_entropy(hidden_ND, weight_VD, bias_V, targets_N, mask_N, options);
   at::Tensor rows, targets = targets_N.contiguous();
   if (mask_N.defined() && !mask_N.all().item<bool>()) {
     rows = mask_N.nonzero().squeeze(1);
     targets = targets.index_select(0, rows);
   }
   check_targets(targets, weight_VD.size(0));
-  const variable_list out = LinearCrossEntropy::apply(hidden_ND, weight_VD.contiguous(), if_defined(bias_V), targets, if_defined(rows), options.label_smoothing, options.z_loss,
-                                                      options.chunk, wants_gradient(hidden_ND), wants_gradient(weight_VD), wants_gradient(bias_V));
+  const variable_list out = LinearCrossEntropy::apply(hidden_ND,
+                                                      weight_VD.contiguous(),
+                                                      if_defined(bias_V),
+                                                      targets,
+                                                      if_defined(rows),
+                                                      options.label_smoothing,
+                                                      options.z_loss,
+                                                      options.chunk,
+                                                      wants_gradient(hidden_ND),
+                                                      wants_gradient(weight_VD),
+                                                      wants_gradient(bias_V));
   return {out[0], out[1]};
 }
 
-at::Tensor chunked_log_prob(const at::Tensor& hidden_ND, const at::Tensor& weight_VD, const at::Tensor& bias_V, const at::Tensor& targets_N) {
+at::Tensor chunked_log_prob(const at::Tensor& hidden_ND,
+                            const at::Tensor& weight_VD,
+                            const at::Tensor& bias_V,
+                            const at::Tensor& targets_N) {
   at::NoGradGuard no_grad;
   check_targets(targets_N, weight_VD.size(0));
   const int64_t tokens = hidden_ND.size(0), chunk = chunk_tokens({}, weight_VD.size(0));
   at::Tensor out = at::empty({tokens}, hidden_ND.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     const int64_t count = std::min(chunk, tokens - begin);
-    const at::Tensor logits = at::linear(hidden_ND.narrow(0, begin, count), weight_VD, bias_V).to(at::kFloat);
-    const at::Tensor picked = logits.gather(1, targets_N.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
+    const at::Tensor logits =
+        at::linear(hidden_ND.narrow(0, begin, count), weight_VD, bias_V).to(at::kFloat);
+    const at::Tensor picked =
+        logits.gather(1, targets_N.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
     out.narrow(0, begin, count).copy_(picked - at::logsumexp(logits, {-1}));
   }
   return out;

@@ -1,11 +1,13 @@
 // Causal attention inside each document of packed rows: no mask, no work between documents.
 //
-// One task per (document, kv head): keys and values are transposed once and serve all query heads of the group, and no two
-// tasks write the same gradient, so the result does not depend on threads.  Backward recomputes the probabilities from
-// the saved log-sum-exp (FlashAttention, arXiv:2205.14135, §3.1, without its tiling: documents fit in cache).
+// One task per (document, kv head): keys and values are transposed once and serve all query heads
+// of the group, and no two tasks write the same gradient, so the result does not depend on threads.
+// Backward recomputes the probabilities from the saved log-sum-exp (FlashAttention,
+// arXiv:2205.14135, §3.1, without its tiling: documents fit in cache).
+#include "mortise/torch/ops.hpp"
+
 #include "autograd.hpp"
 #include "kernels.hpp"
-#include "mortise/torch/ops.hpp"
 
 namespace mortise::ops {
 
@@ -16,13 +18,23 @@ struct Geometry {
   const int64_t* offsets;
 
   Geometry(const at::Tensor& q, const at::Tensor& k, const at::Tensor& borders)
-      : documents(borders.numel() - 1), kv_heads(k.size(2)), group(q.size(2) / k.size(2)), head_dim(q.size(3)), offsets(borders.const_data_ptr<int64_t>()) {
-    for (int64_t d = 0; d < documents; ++d) longest = std::max(longest, offsets[d + 1] - offsets[d]);
+      : documents(borders.numel() - 1),
+        kv_heads(k.size(2)),
+        group(q.size(2) / k.size(2)),
+        head_dim(q.size(3)),
+        offsets(borders.const_data_ptr<int64_t>()) {
+    for (int64_t d = 0; d < documents; ++d)
+      longest = std::max(longest, offsets[d + 1] - offsets[d]);
   }
 
   DocumentShape shape(int64_t document, double scale) const {
     const int64_t length = offsets[document + 1] - offsets[document];
-    return {length, group, head_dim, kv_heads * group * head_dim, kv_heads * head_dim, static_cast<float>(scale)};
+    return {length,
+            group,
+            head_dim,
+            kv_heads * group * head_dim,
+            kv_heads * head_dim,
+            static_cast<float>(scale)};
   }
 
   // Calls f(document, kv head, q offset, kv offset, lse offset, scratch) for every task.
@@ -33,23 +45,40 @@ struct Geometry {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t document = task / kv_heads, head = task % kv_heads, token = offsets[document];
         const int64_t length = offsets[document + 1] - token;
-        f(document, (token * kv_heads + head) * group * head_dim, (token * kv_heads + head) * head_dim,
-          token * kv_heads * group + head * group * length, scratch.data());
+        f(document,
+          (token * kv_heads + head) * group * head_dim,
+          (token * kv_heads + head) * head_dim,
+          token * kv_heads * group + head * group * length,
+          scratch.data());
       }
     });
   }
 };
 
 struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& q_in, const at::Tensor& k_in, const at::Tensor& v_in, const at::Tensor& offsets, double scale) {
+  static at::Tensor forward(AutogradContext* context,
+                            const at::Tensor& q_in,
+                            const at::Tensor& k_in,
+                            const at::Tensor& v_in,
+                            const at::Tensor& offsets,
+                            double scale) {
     const at::Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
-    at::Tensor o = at::empty_like(q), lse = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
+    at::Tensor o = at::empty_like(q),
+               lse = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
     const Geometry geometry(q, k, offsets);
-    const float *pq = q.const_data_ptr<float>(), *pk = k.const_data_ptr<float>(), *pv = v.const_data_ptr<float>();
+    const float *pq = q.const_data_ptr<float>(), *pk = k.const_data_ptr<float>(),
+                *pv = v.const_data_ptr<float>();
     float *po = o.data_ptr<float>(), *pl = lse.data_ptr<float>();
-    geometry.each_task([&](int64_t document, int64_t at_q, int64_t at_kv, int64_t at_lse, float* scratch) {
-      kernels().attention(geometry.shape(document, scale), pq + at_q, pk + at_kv, pv + at_kv, po + at_q, pl + at_lse, scratch);
-    });
+    geometry.each_task(
+        [&](int64_t document, int64_t at_q, int64_t at_kv, int64_t at_lse, float* scratch) {
+          kernels().attention(geometry.shape(document, scale),
+                              pq + at_q,
+                              pk + at_kv,
+                              pv + at_kv,
+                              po + at_q,
+                              pl + at_lse,
+                              scratch);
+        });
     context->saved_data["scale"] = scale;
     context->save_for_backward({q, k, v, o, lse, offsets});
     return o;
@@ -62,24 +91,47 @@ struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
     at::Tensor gq = at::empty_like(q), gk = at::empty_like(k), gv = at::empty_like(v);
     const Geometry geometry(q, k, saved[5]);
     const double scale = context->saved_data["scale"].toDouble();
-    const float *pq = q.const_data_ptr<float>(), *pk = k.const_data_ptr<float>(), *pv = v.const_data_ptr<float>(), *po = saved[3].const_data_ptr<float>(),
+    const float *pq = q.const_data_ptr<float>(), *pk = k.const_data_ptr<float>(),
+                *pv = v.const_data_ptr<float>(), *po = saved[3].const_data_ptr<float>(),
                 *pl = saved[4].const_data_ptr<float>(), *pgo = go.const_data_ptr<float>();
     float *pgq = gq.data_ptr<float>(), *pgk = gk.data_ptr<float>(), *pgv = gv.data_ptr<float>();
-    geometry.each_task([&](int64_t document, int64_t at_q, int64_t at_kv, int64_t at_lse, float* scratch) {
-      kernels().attention_backward(geometry.shape(document, scale), pq + at_q, pk + at_kv, pv + at_kv, po + at_q, pgo + at_q, pl + at_lse, pgq + at_q, pgk + at_kv,
-                                   pgv + at_kv, scratch);
-    });
+    geometry.each_task(
+        [&](int64_t document, int64_t at_q, int64_t at_kv, int64_t at_lse, float* scratch) {
+          kernels().attention_backward(geometry.shape(document, scale),
+                                       pq + at_q,
+                                       pk + at_kv,
+                                       pv + at_kv,
+                                       po + at_q,
+                                       pgo + at_q,
+                                       pl + at_lse,
+                                       pgq + at_q,
+                                       pgk + at_kv,
+                                       pgv + at_kv,
+                                       scratch);
+        });
     return {gq, gk, gv, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor document_attention(const at::Tensor& q_BTHK, const at::Tensor& k_BTGK, const at::Tensor& v_BTGK, const at::Tensor& offsets_S, double scale) {
-  TORCH_CHECK(q_BTHK.size(2) % k_BTGK.size(2) == 0, "attention: ", q_BTHK.size(2), " query heads are no multiple of ", k_BTGK.size(2), " kv heads");
-  TORCH_CHECK(offsets_S.numel() > 0 && offsets_S[0].item<int64_t>() == 0 && offsets_S[-1].item<int64_t>() == q_BTHK.size(0) * q_BTHK.size(1),
-              "attention: document borders must run from 0 to ", q_BTHK.size(0) * q_BTHK.size(1));
-  if (!is_fusable({&q_BTHK, &k_BTGK, &v_BTGK})) return eager::document_attention(q_BTHK, k_BTGK, v_BTGK, offsets_S, scale);
+at::Tensor document_attention(const at::Tensor& q_BTHK,
+                              const at::Tensor& k_BTGK,
+                              const at::Tensor& v_BTGK,
+                              const at::Tensor& offsets_S,
+                              double scale) {
+  TORCH_CHECK(q_BTHK.size(2) % k_BTGK.size(2) == 0,
+              "attention: ",
+              q_BTHK.size(2),
+              " query heads are no multiple of ",
+              k_BTGK.size(2),
+              " kv heads");
+  TORCH_CHECK(offsets_S.numel() > 0 && offsets_S[0].item<int64_t>() == 0 &&
+                  offsets_S[-1].item<int64_t>() == q_BTHK.size(0) * q_BTHK.size(1),
+              "attention: document borders must run from 0 to ",
+              q_BTHK.size(0) * q_BTHK.size(1));
+  if (!is_fusable({&q_BTHK, &k_BTGK, &v_BTGK}))
+    return eager::document_attention(q_BTHK, k_BTGK, v_BTGK, offsets_S, scale);
   return DocumentAttention::apply(q_BTHK, k_BTGK, v_BTGK, offsets_S.contiguous(), scale);
 }
 

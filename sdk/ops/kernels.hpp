@@ -1,8 +1,10 @@
-// The dispatch table of the SDK's CPU kernels: raw loops over fp32 rows, one copy per instruction set.
+// The dispatch table of the SDK's CPU kernels: raw loops over fp32 rows, one copy per instruction
+// set.
 //
-// The variants are compiled from one text (kernels_body.hpp) for x86-64-v2, AVX2 and AVX-512; the best one that this
-// processor has is chosen once, at run time.  Raw pointers only: no ATen and no STL in the files compiled for more than the
-// base, so that no inline code of theirs leaks into other translation units (ODR).
+// The variants are compiled from one text (kernels_body.hpp) for x86-64-v2, AVX2 and AVX-512; the
+// best one that this processor has is chosen once, at run time.  Raw pointers only: no ATen and no
+// STL in the files compiled for more than the base, so that no inline code of theirs leaks into
+// other translation units (ODR).
 #pragma once
 
 #include <cstdint>
@@ -10,7 +12,8 @@
 namespace mortise::ops {
 
 /// Shape of one document of one kv head for attention: L tokens, H query heads share one kv head.
-/// Strides are in floats between neighbouring tokens; query heads of the group are `head_dim` apart.
+/// Strides are in floats between neighbouring tokens; query heads of the group are `head_dim`
+/// apart.
 struct DocumentShape {
   int64_t length, heads, head_dim;
   int64_t q_stride, kv_stride;
@@ -20,22 +23,65 @@ struct DocumentShape {
 struct Kernels {
   const char* name;
   /// y = x · inv_rms · w for `rows` rows of `width`; stores inv_rms per row.
-  void (*rms_norm)(const float* x, const float* w, float* y, float* inv_rms, int64_t rows, int64_t width, float eps);
+  void (*rms_norm)(const float* x,
+                   const float* w,
+                   float* y,
+                   float* inv_rms,
+                   int64_t rows,
+                   int64_t width,
+                   float eps);
   /// gx = gradient of x; adds the gradient of w to gw.
-  void (*rms_norm_backward)(const float* gy, const float* x, const float* w, const float* inv_rms, float* gx, float* gw, int64_t rows, int64_t width);
+  void (*rms_norm_backward)(const float* gy,
+                            const float* x,
+                            const float* w,
+                            const float* inv_rms,
+                            float* gx,
+                            float* gw,
+                            int64_t rows,
+                            int64_t width);
   /// Rotates `heads` heads of one token: y = (a·c − b·s, b·c + a·s); sign −1 rotates back.
-  void (*rope)(const float* x, const float* cos, const float* sin, float* y, int64_t heads, int64_t head_dim, float sign);
+  void (*rope)(const float* x,
+               const float* cos,
+               const float* sin,
+               float* y,
+               int64_t heads,
+               int64_t head_dim,
+               float sign);
   void (*swiglu)(const float* gate, const float* up, float* y, int64_t n);
-  void (*swiglu_backward)(const float* gy, const float* gate, const float* up, float* ggate, float* gup, int64_t n);
-  /// Turns a row of logits into the gradient of its cross-entropy in place; returns the loss and its z part.
-  void (*cross_entropy_row)(float* logits, int64_t vocab, int64_t target, float smoothing, float z_loss, float* loss, float* z);
+  void (*swiglu_backward)(
+      const float* gy, const float* gate, const float* up, float* ggate, float* gup, int64_t n);
+  /// Turns a row of logits into the gradient of its cross-entropy in place; returns the loss and
+  /// its z part.
+  void (*cross_entropy_row)(float* logits,
+                            int64_t vocab,
+                            int64_t target,
+                            float smoothing,
+                            float z_loss,
+                            float* loss,
+                            float* z);
   /// log-sum-exp of a row.
   float (*log_sum_exp)(const float* row, int64_t n);
-  /// Causal attention of one document: o like q; lse [heads, L].  scratch: attention_scratch() floats.
-  void (*attention)(const DocumentShape& s, const float* q, const float* k, const float* v, float* o, float* lse, float* scratch);
+  /// Causal attention of one document: o like q; lse [heads, L].  scratch: attention_scratch()
+  /// floats.
+  void (*attention)(const DocumentShape& s,
+                    const float* q,
+                    const float* k,
+                    const float* v,
+                    float* o,
+                    float* lse,
+                    float* scratch);
   /// Gradients of the same; gk and gv of the document are written, not added to.
-  void (*attention_backward)(const DocumentShape& s, const float* q, const float* k, const float* v, const float* o, const float* go, const float* lse,
-                             float* gq, float* gk, float* gv, float* scratch);
+  void (*attention_backward)(const DocumentShape& s,
+                             const float* q,
+                             const float* k,
+                             const float* v,
+                             const float* o,
+                             const float* go,
+                             const float* lse,
+                             float* gq,
+                             float* gk,
+                             float* gv,
+                             float* scratch);
 };
 
 /// Floats of scratch that both attention kernels need for a document.

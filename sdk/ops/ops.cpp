@@ -1,11 +1,12 @@
 // The choice of kernels, once per process; and the plain linear product.
-#include <ATen/ATen.h>
+#include "mortise/torch/ops.hpp"
 
 #include <cstdlib>
 #include <string_view>
 
+#include <ATen/ATen.h>
+
 #include "kernels.hpp"
-#include "mortise/torch/ops.hpp"
 
 namespace mortise::ops {
 
@@ -16,7 +17,9 @@ const Kernels& choose() {
   const char* wish = std::getenv("MORTISE_ISA");
   const std::string_view limit = wish == nullptr ? "avx512" : wish;
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq");
   if (avx512 && limit == "avx512") return kernels_avx512();
   return avx2 && limit != "base" ? kernels_avx2() : kernels_base();
 }
@@ -28,6 +31,8 @@ const Kernels& kernels() {
   return chosen;
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) { return at::linear(x, weight_OI, bias_O); }
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+  return at::linear(x, weight_OI, bias_O);
+}
 
 }  // namespace mortise::ops

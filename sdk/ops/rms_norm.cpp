@@ -1,8 +1,9 @@
-// RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): y = w · x / sqrt(mean(x²) + eps), one pass each way.
-// Backward, with r = 1/rms: gx = r·g·w − x·r³·mean(g·w·x);  gw = Σ_rows g·x·r.
+// RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): y = w · x / sqrt(mean(x²) + eps), one pass
+// each way. Backward, with r = 1/rms: gx = r·g·w − x·r³·mean(g·w·x);  gw = Σ_rows g·x·r.
+#include "mortise/torch/ops.hpp"
+
 #include "autograd.hpp"
 #include "kernels.hpp"
-#include "mortise/torch/ops.hpp"
 
 namespace mortise::ops {
 
@@ -11,14 +12,23 @@ namespace {
 constexpr int64_t kBlock = 64;  // rows
 
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_in, const at::Tensor& weight, double eps) {
+  static at::Tensor forward(AutogradContext* context,
+                            const at::Tensor& x_in,
+                            const at::Tensor& weight,
+                            double eps) {
     const at::Tensor x = x_in.contiguous();
     const int64_t width = x.size(-1), rows = x.numel() / std::max<int64_t>(1, width);
     at::Tensor y = at::empty_like(x), inv_rms = at::empty({rows}, x.options());
     const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
     float *out = y.data_ptr<float>(), *inv = inv_rms.data_ptr<float>();
     for_blocks(rows, kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernels().rms_norm(in + begin * width, w, out + begin * width, inv + begin, end - begin, width, static_cast<float>(eps));
+      kernels().rms_norm(in + begin * width,
+                         w,
+                         out + begin * width,
+                         inv + begin,
+                         end - begin,
+                         width,
+                         static_cast<float>(eps));
     });
     context->save_for_backward({x, weight, inv_rms});
     return y;
@@ -27,12 +37,22 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gy = grads[0].contiguous();
-    const int64_t width = gy.size(-1), rows = gy.numel() / std::max<int64_t>(1, width), blocks = (rows + kBlock - 1) / kBlock;
-    at::Tensor gx = at::empty_like(gy), parts = at::zeros({std::max<int64_t>(1, blocks), width}, gy.options());
-    const float *g = gy.const_data_ptr<float>(), *x = saved[0].const_data_ptr<float>(), *w = saved[1].const_data_ptr<float>(), *inv = saved[2].const_data_ptr<float>();
+    const int64_t width = gy.size(-1), rows = gy.numel() / std::max<int64_t>(1, width),
+                  blocks = (rows + kBlock - 1) / kBlock;
+    at::Tensor gx = at::empty_like(gy),
+               parts = at::zeros({std::max<int64_t>(1, blocks), width}, gy.options());
+    const float *g = gy.const_data_ptr<float>(), *x = saved[0].const_data_ptr<float>(),
+                *w = saved[1].const_data_ptr<float>(), *inv = saved[2].const_data_ptr<float>();
     float *out = gx.data_ptr<float>(), *gw = parts.data_ptr<float>();
     for_blocks(rows, kBlock, [&](int64_t block, int64_t begin, int64_t end) {
-      kernels().rms_norm_backward(g + begin * width, x + begin * width, w, inv + begin, out + begin * width, gw + block * width, end - begin, width);
+      kernels().rms_norm_backward(g + begin * width,
+                                  x + begin * width,
+                                  w,
+                                  inv + begin,
+                                  out + begin * width,
+                                  gw + block * width,
+                                  end - begin,
+                                  width);
     });
     return {gx, sum_in_order(parts), at::Tensor()};
   }

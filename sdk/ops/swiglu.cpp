@@ -1,7 +1,9 @@
-// SwiGLU's product (Shazeer 2020, arXiv:2002.05202): silu(gate) · up, one pass each way; backward recomputes the sigmoid.
+// SwiGLU's product (Shazeer 2020, arXiv:2002.05202): silu(gate) · up, one pass each way; backward
+// recomputes the sigmoid.
+#include "mortise/torch/ops.hpp"
+
 #include "autograd.hpp"
 #include "kernels.hpp"
-#include "mortise/torch/ops.hpp"
 
 namespace mortise::ops {
 
@@ -10,12 +12,16 @@ namespace {
 constexpr int64_t kBlock = 1 << 14;  // elements
 
 struct SwiGlu : torch::autograd::Function<SwiGlu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_in, const at::Tensor& up_in) {
+  static at::Tensor forward(AutogradContext* context,
+                            const at::Tensor& gate_in,
+                            const at::Tensor& up_in) {
     const at::Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
     at::Tensor y = at::empty_like(gate);
     const float *g = gate.const_data_ptr<float>(), *u = up.const_data_ptr<float>();
     float* out = y.data_ptr<float>();
-    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) { kernels().swiglu(g + begin, u + begin, out + begin, end - begin); });
+    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
+      kernels().swiglu(g + begin, u + begin, out + begin, end - begin);
+    });
     context->save_for_backward({gate, up});
     return y;
   }
@@ -24,10 +30,12 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gy = grads[0].contiguous();
     at::Tensor ggate = at::empty_like(gy), gup = at::empty_like(gy);
-    const float *d = gy.const_data_ptr<float>(), *g = saved[0].const_data_ptr<float>(), *u = saved[1].const_data_ptr<float>();
+    const float *d = gy.const_data_ptr<float>(), *g = saved[0].const_data_ptr<float>(),
+                *u = saved[1].const_data_ptr<float>();
     float *out_gate = ggate.data_ptr<float>(), *out_up = gup.data_ptr<float>();
     for_blocks(gy.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernels().swiglu_backward(d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
+      kernels().swiglu_backward(
+          d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
     });
     return {ggate, gup};
   }
@@ -36,7 +44,11 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
 }  // namespace
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  TORCH_CHECK(gate.sizes() == up.sizes(), "swiglu: gate and up differ in shape: ", gate.sizes(), " and ", up.sizes());
+  TORCH_CHECK(gate.sizes() == up.sizes(),
+              "swiglu: gate and up differ in shape: ",
+              gate.sizes(),
+              " and ",
+              up.sizes());
   if (!is_fusable({&gate, &up})) return eager::swiglu(gate, up);
   return SwiGlu::apply(gate, up);
 }

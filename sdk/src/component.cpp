@@ -1,4 +1,5 @@
-// Out-of-line destructors: they pin vtables and type info of the plain interfaces to libmortise_sdk.
+// Out-of-line destructors: they pin vtables and type info of the plain interfaces to
+// libmortise_sdk.
 #include "mortise/component.hpp"
 
 #include "mortise/host.hpp"

@@ -1,12 +1,12 @@
 // Error classes and the two failure paths behind MORTISE_CHECK and MORTISE_ASSERT.
 #include "mortise/error.hpp"
 
-#include <execinfo.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
+
+#include <execinfo.h>
+#include <unistd.h>
 
 namespace mortise {
 
@@ -33,11 +33,13 @@ RecipeError::RecipeError(std::string place, std::string message, std::string hin
 
 RecipeError::~RecipeError() = default;
 
-PluginError::PluginError(std::string message, std::string hint) : Error(Code::Plugin, std::move(message), std::move(hint)) {}
+PluginError::PluginError(std::string message, std::string hint)
+    : Error(Code::Plugin, std::move(message), std::move(hint)) {}
 
 PluginError::~PluginError() = default;
 
-DataError::DataError(std::string message, std::string hint) : Error(Code::Data, std::move(message), std::move(hint)) {}
+DataError::DataError(std::string message, std::string hint)
+    : Error(Code::Data, std::move(message), std::move(hint)) {}
 
 DataError::~DataError() = default;
 
@@ -46,8 +48,13 @@ namespace detail {
 void throw_check(std::string message) { throw Error(Code::Usage, std::move(message)); }
 
 void abort_assert(const char* condition, const char* file, int line, std::string message) {
-  std::fprintf(stderr, "mortise: internal error: %s (%s, %s:%d)\nThis is a bug in Mortise; please report it.\n",
-               message.c_str(), condition, file, line);
+  std::fprintf(
+      stderr,
+      "mortise: internal error: %s (%s, %s:%d)\nThis is a bug in Mortise; please report it.\n",
+      message.c_str(),
+      condition,
+      file,
+      line);
   void* frames[64];
   backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
   std::abort();

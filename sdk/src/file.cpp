@@ -1,14 +1,14 @@
 // Mapped and atomic files on POSIX calls.
 #include "mortise/file.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <utility>
 
 #include "mortise/error.hpp"
 
@@ -17,8 +17,11 @@ namespace mortise {
 namespace {
 
 [[noreturn]] void fail(std::string_view what, const std::string& path, int reason) {
-  throw Error(Code::Io, fmt::format("cannot {} {}: {}", what, path, std::strerror(reason)),
-              reason == ENOSPC || reason == EFBIG || reason == EDQUOT ? "free some space and start again with --resume" : "");
+  throw Error(Code::Io,
+              fmt::format("cannot {} {}: {}", what, path, std::strerror(reason)),
+              reason == ENOSPC || reason == EFBIG || reason == EDQUOT
+                  ? "free some space and start again with --resume"
+                  : "");
 }
 
 std::string parent_of(const std::string& path) {
@@ -40,7 +43,9 @@ void sync_directory(const std::string& path) {
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) fail("open", path, errno);
-  struct stat info{};
+
+  struct stat info {};
+
   if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
     const int reason = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
     ::close(descriptor);
@@ -68,7 +73,8 @@ MappedFile::~MappedFile() {
   if (size_ > 0) munmap(const_cast<std::byte*>(data_), size_);
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(fmt::format("{}.{}.tmp", path_, getpid())) {
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)), temporary_(fmt::format("{}.{}.tmp", path_, getpid())) {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("create", path_, errno);
 }
@@ -88,7 +94,9 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+void AtomicFile::write(std::string_view text) {
+  write(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 void AtomicFile::write_at(int64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -114,7 +122,8 @@ void AtomicFile::commit() {
 std::string read_file(const std::string& path, int64_t limit) {
   const auto file = MappedFile::open(path);
   if (static_cast<int64_t>(file->bytes().size()) > limit)
-    throw DataError(fmt::format("{} is {} bytes; at most {} are read", path, file->bytes().size(), limit));
+    throw DataError(
+        fmt::format("{} is {} bytes; at most {} are read", path, file->bytes().size(), limit));
   return std::string(file->text());
 }
 

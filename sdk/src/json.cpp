@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
+
+#include <nlohmann/json.hpp>
 
 #include "mortise/error.hpp"
 
@@ -24,28 +25,41 @@ struct LineColumn {
 LineColumn locate(std::string_view text, size_t at) {
   LineColumn place;
   for (size_t i = 0; i < std::min(at, text.size()); ++i) {
-    if (text[i] == '\n') place = {place.line + 1, 1};
-    else ++place.column;
+    if (text[i] == '\n')
+      place = {place.line + 1, 1};
+    else
+      ++place.column;
   }
   return place;
 }
 
-// Builds a Value from events; keeps the stack of open containers by copy, moved into the parent when closed.
+// Builds a Value from events; keeps the stack of open containers by copy, moved into the parent
+// when closed.
 class Builder : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return put(Value()); }
+
   bool boolean(bool value) override { return put(value); }
+
   bool number_integer(number_integer_t value) override { return put(static_cast<int64_t>(value)); }
+
   bool number_unsigned(number_unsigned_t value) override {
     if (value <= static_cast<number_unsigned_t>(INT64_MAX)) return put(static_cast<int64_t>(value));
     return put(static_cast<double>(value));
   }
+
   bool number_float(number_float_t value, const string_t&) override { return put(value); }
+
   bool string(string_t& value) override { return put(std::move(value)); }
+
   bool binary(binary_t&) override { return false; }
+
   bool start_object(size_t) override { return open(Value::table()); }
+
   bool start_array(size_t) override { return open(Value::array()); }
+
   bool end_object() override { return close(); }
+
   bool end_array() override { return close(); }
 
   bool key(string_t& key) override {
@@ -54,7 +68,9 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+  bool parse_error(size_t position,
+                   const std::string&,
+                   const nlohmann::detail::exception& error) override {
     position_ = position;
     const std::string what = error.what();
     const size_t colon = what.find(": ", what.find("column"));
@@ -72,7 +88,8 @@ class Builder : public nlohmann::json_sax<Json> {
     return false;
   }
 
-  // Look-up in a table is linear: big ones (a weight map has 100,000 names) are remembered in a set beside it.
+  // Look-up in a table is linear: big ones (a weight map has 100,000 names) are remembered in a set
+  // beside it.
   bool is_repeated(const std::string& key) {
     constexpr size_t kManyKeys = 32;
     const Value& table = open_.back();
@@ -100,9 +117,12 @@ class Builder : public nlohmann::json_sax<Json> {
   }
 
   bool put(Value value) {
-    if (open_.empty()) root = std::move(value);
-    else if (open_.back().is_array()) open_.back().as_array().push_back(std::move(value));
-    else open_.back().as_table().emplace_back(std::move(keys_.back()), std::move(value));
+    if (open_.empty())
+      root = std::move(value);
+    else if (open_.back().is_array())
+      open_.back().as_array().push_back(std::move(value));
+    else
+      open_.back().as_table().emplace_back(std::move(keys_.back()), std::move(value));
     return true;
   }
 
@@ -131,7 +151,13 @@ std::string string_text(const std::string& text) {
 void append(const Value& value, int indent, int depth, std::string& out);
 
 template <class Items, class Write>
-void append_items(const Items& items, char open, char close, int indent, int depth, std::string& out, Write write) {
+void append_items(const Items& items,
+                  char open,
+                  char close,
+                  int indent,
+                  int depth,
+                  std::string& out,
+                  Write write) {
   const auto new_line = [&](int level) {
     if (indent >= 0) out.append("\n").append(static_cast<size_t>(indent * level), ' ');
   };
@@ -149,13 +175,25 @@ void append_items(const Items& items, char open, char close, int indent, int dep
 
 void append(const Value& value, int indent, int depth, std::string& out) {
   switch (value.kind()) {
-    case Value::Kind::Null: out += "null"; return;
-    case Value::Kind::Bool: out += value.as_bool() ? "true" : "false"; return;
-    case Value::Kind::Int: out += std::to_string(value.as_int()); return;
-    case Value::Kind::Float: out += float_text(value.as_float()); return;
-    case Value::Kind::String: out += string_text(value.as_string()); return;
+    case Value::Kind::Null:
+      out += "null";
+      return;
+    case Value::Kind::Bool:
+      out += value.as_bool() ? "true" : "false";
+      return;
+    case Value::Kind::Int:
+      out += std::to_string(value.as_int());
+      return;
+    case Value::Kind::Float:
+      out += float_text(value.as_float());
+      return;
+    case Value::Kind::String:
+      out += string_text(value.as_string());
+      return;
     case Value::Kind::Array:
-      append_items(value.as_array(), '[', ']', indent, depth, out, [&](const Value& item) { append(item, indent, depth + 1, out); });
+      append_items(value.as_array(), '[', ']', indent, depth, out, [&](const Value& item) {
+        append(item, indent, depth + 1, out);
+      });
       return;
     case Value::Kind::Table:
       append_items(value.as_table(), '{', '}', indent, depth, out, [&](const auto& member) {
@@ -173,7 +211,8 @@ Value parse_json(std::string_view text, std::string_view name) {
   if (Json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root);
   if (builder.position_ == 0) throw DataError(fmt::format("{}: {}", name, builder.message_));
   const LineColumn place = locate(text, builder.position_ - 1);
-  throw DataError(fmt::format("{}:{}:{}: invalid JSON: {}", name, place.line, place.column, builder.message_));
+  throw DataError(
+      fmt::format("{}:{}:{}: invalid JSON: {}", name, place.line, place.column, builder.message_));
 }
 
 std::string to_json(const Value& value, int indent) {

@@ -1,4 +1,5 @@
-// The log sink of the process: one per process, because libmortise_sdk is shared by host and plugins.
+// The log sink of the process: one per process, because libmortise_sdk is shared by host and
+// plugins.
 #include "mortise/log.hpp"
 
 #include <atomic>
@@ -11,7 +12,11 @@ namespace {
 
 void write_to_stderr(void*, Level level, std::string_view line) {
   static constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
-  std::fprintf(stderr, "%s: %.*s\n", kNames[static_cast<int>(level)], static_cast<int>(line.size()), line.data());
+  std::fprintf(stderr,
+               "%s: %.*s\n",
+               kNames[static_cast<int>(level)],
+               static_cast<int>(line.size()),
+               line.data());
 }
 
 struct State {

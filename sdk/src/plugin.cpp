@@ -1,4 +1,5 @@
-// The author's side of the boundary: fills the frozen descriptor, and turns exceptions into messages.
+// The author's side of the boundary: fills the frozen descriptor, and turns exceptions into
+// messages.
 #include "mortise/plugin.hpp"
 
 #include <cstring>
@@ -16,8 +17,13 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 mortise_component describe_part(const PluginPart& part) {
-  return {part.interface_id.c_str(), part.name.c_str(), part.doc.c_str(), part.schema.c_str(),
-          part.layout.c_str(), part.create, part.destroy};
+  return {part.interface_id.c_str(),
+          part.name.c_str(),
+          part.doc.c_str(),
+          part.schema.c_str(),
+          part.layout.c_str(),
+          part.create,
+          part.destroy};
 }
 
 }  // namespace
@@ -33,16 +39,28 @@ void report_current_exception(const mortise_error_sink& sink) noexcept {
       where = joined(error.context());
     } catch (...) {  // out of memory: the message alone still helps
     }
-    sink.report(sink.context, static_cast<int32_t>(error.code()), error.message().c_str(), error.hint().c_str(), where.c_str());
+    sink.report(sink.context,
+                static_cast<int32_t>(error.code()),
+                error.message().c_str(),
+                error.hint().c_str(),
+                where.c_str());
   } catch (const std::exception& error) {
     sink.report(sink.context, static_cast<int32_t>(Code::Plugin), error.what(), "", "");
   } catch (...) {
-    sink.report(sink.context, static_cast<int32_t>(Code::Plugin), "an exception of unknown type was thrown", "", "");
+    sink.report(sink.context,
+                static_cast<int32_t>(Code::Plugin),
+                "an exception of unknown type was thrown",
+                "",
+                "");
   }
 }
 
-const mortise_plugin* finish_plugin(PluginStorage& storage, const char* id, const char* version, const char* license,
-                                    const char* tag, void (*shutdown)()) {
+const mortise_plugin* finish_plugin(PluginStorage& storage,
+                                    const char* id,
+                                    const char* version,
+                                    const char* license,
+                                    const char* tag,
+                                    void (*shutdown)()) {
   if (storage.descriptor.size != 0) return &storage.descriptor;
   for (const PluginPart& part : storage.parts) {
     if (part.create != nullptr) storage.components.push_back(describe_part(part));

@@ -1,11 +1,11 @@
 // Python's text rules on UTF-8; Unicode data comes from ICU.
 #include "mortise/pytext.hpp"
 
-#include <unicode/uchar.h>
-#include <unicode/ucasemap.h>
-#include <unicode/utf8.h>
-
 #include <array>
+
+#include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
 
 #include "mortise/error.hpp"
 
@@ -17,7 +17,8 @@ constexpr char32_t kReplacement = 0xFFFD;
 
 // str.splitlines() cuts at these; \r\n counts as one.
 bool is_line_break(char32_t c) {
-  return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+  return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+         c == 0x2029;
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ char32_t next_code_point(std::string_view text, size_t& at) {
   auto offset = static_cast<int32_t>(0);
   const auto rest = text.substr(at, 4);
   UChar32 c = 0;
-  U8_NEXT(reinterpret_cast<const uint8_t*>(rest.data()), offset, static_cast<int32_t>(rest.size()), c);
+  U8_NEXT(
+      reinterpret_cast<const uint8_t*>(rest.data()), offset, static_cast<int32_t>(rest.size()), c);
   at += c < 0 ? 1 : static_cast<size_t>(offset);
   return c < 0 ? kReplacement : static_cast<char32_t>(c);
 }
@@ -61,10 +63,15 @@ std::string repair_utf8(std::string_view text) {
     auto offset = static_cast<int32_t>(0);
     const auto rest = text.substr(at, 4);
     UChar32 c = 0;
-    U8_NEXT(reinterpret_cast<const uint8_t*>(rest.data()), offset, static_cast<int32_t>(rest.size()), c);
+    U8_NEXT(reinterpret_cast<const uint8_t*>(rest.data()),
+            offset,
+            static_cast<int32_t>(rest.size()),
+            c);
     at += static_cast<size_t>(offset);  // ICU stops after the maximal invalid part, as Python does
-    if (c < 0) append_utf8(out, kReplacement);
-    else out.append(text.substr(begin, at - begin));
+    if (c < 0)
+      append_utf8(out, kReplacement);
+    else
+      out.append(text.substr(begin, at - begin));
   }
   return out;
 }
@@ -77,8 +84,8 @@ int64_t length(std::string_view text) {
 
 bool is_space(char32_t c) {
   if (c < 0x80) return c == 0x20 || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -128,7 +135,12 @@ std::string lower(std::string_view text) {
   std::string out(text.size() + text.size() / 2 + 8, '\0');
   const auto convert = [&] {
     status = U_ZERO_ERROR;
-    return ucasemap_utf8ToLower(map, out.data(), static_cast<int32_t>(out.size()), text.data(), static_cast<int32_t>(text.size()), &status);
+    return ucasemap_utf8ToLower(map,
+                                out.data(),
+                                static_cast<int32_t>(out.size()),
+                                text.data(),
+                                static_cast<int32_t>(text.size()),
+                                &status);
   };
   int32_t size = convert();
   if (status == U_BUFFER_OVERFLOW_ERROR) {

@@ -11,13 +11,17 @@ namespace mortise {
 namespace {
 
 std::array<uint32_t, 4> philox_block(uint64_t key, uint64_t stream, uint64_t counter) {
-  std::array<uint32_t, 4> x = {static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32),
-                               static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)};
+  std::array<uint32_t, 4> x = {static_cast<uint32_t>(counter),
+                               static_cast<uint32_t>(counter >> 32),
+                               static_cast<uint32_t>(stream),
+                               static_cast<uint32_t>(stream >> 32)};
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
     const uint64_t p0 = uint64_t{0xD2511F53u} * x[0], p1 = uint64_t{0xCD9E8D57u} * x[2];
-    x = {static_cast<uint32_t>(p1 >> 32) ^ x[1] ^ k0, static_cast<uint32_t>(p1),
-         static_cast<uint32_t>(p0 >> 32) ^ x[3] ^ k1, static_cast<uint32_t>(p0)};
+    x = {static_cast<uint32_t>(p1 >> 32) ^ x[1] ^ k0,
+         static_cast<uint32_t>(p1),
+         static_cast<uint32_t>(p0 >> 32) ^ x[3] ^ k1,
+         static_cast<uint32_t>(p0)};
   }
   return x;
 }
@@ -60,7 +64,8 @@ uint64_t Philox::below(uint64_t bound) {
 
 int64_t permute_index(int64_t index, int64_t size, uint64_t key) {
   MORTISE_ASSERT(index >= 0 && index < size, "index {} of {}", index, size);
-  const int half = std::max(1, (static_cast<int>(std::bit_width(static_cast<uint64_t>(size - 1))) + 1) / 2);
+  const int half =
+      std::max(1, (static_cast<int>(std::bit_width(static_cast<uint64_t>(size - 1))) + 1) / 2);
   const uint64_t mask = (uint64_t{1} << half) - 1;
   uint64_t value = static_cast<uint64_t>(index);
   do {  // walk the cycle until the image lies inside the range: at most 4 × size values are outside
@@ -77,7 +82,8 @@ int64_t permute_index(int64_t index, int64_t size, uint64_t key) {
 
 uint64_t mix_key(uint64_t seed, std::string_view name) {
   uint64_t hash = mix64(seed + 0x9e3779b97f4a7c15ull);
-  for (const char c : name) hash = mix64(hash ^ static_cast<unsigned char>(c)) + 0x9e3779b97f4a7c15ull;
+  for (const char c : name)
+    hash = mix64(hash ^ static_cast<unsigned char>(c)) + 0x9e3779b97f4a7c15ull;
   return mix64(hash);
 }
 

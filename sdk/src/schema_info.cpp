@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, 9> kTypeNames = {
 
 FieldType type_from_name(const std::string& name) {
   const auto it = std::find(kTypeNames.begin(), kTypeNames.end(), name);
-  if (it == kTypeNames.end()) throw Error(Code::Plugin, fmt::format("a schema names the unknown type \"{}\"", name));
+  if (it == kTypeNames.end())
+    throw Error(Code::Plugin, fmt::format("a schema names the unknown type \"{}\"", name));
   return static_cast<FieldType>(it - kTypeNames.begin());
 }
 
@@ -94,13 +95,16 @@ Value list_to_value(const std::vector<Item>& items, Make make) {
 }
 
 Value capabilities_to_value(const std::vector<Capability>& items) {
-  return list_to_value(items, [](const Capability& c) { return Value(Value::Table{{"name", c.name}, {"when", c.when}}); });
+  return list_to_value(items, [](const Capability& c) {
+    return Value(Value::Table{{"name", c.name}, {"when", c.when}});
+  });
 }
 
 std::vector<Capability> capabilities_from_value(const Value* list) {
   std::vector<Capability> items;
   if (list != nullptr)
-    for (const Value& item : list->as_array()) items.push_back({item.get("name", ""), item.get("when", "")});
+    for (const Value& item : list->as_array())
+      items.push_back({item.get("name", ""), item.get("when", "")});
   return items;
 }
 
@@ -109,7 +113,8 @@ std::vector<Capability> capabilities_from_value(const Value* list) {
 std::string_view field_type_name(FieldType type) { return kTypeNames[static_cast<size_t>(type)]; }
 
 const FieldInfo* SchemaInfo::find(std::string_view name) const {
-  const auto it = std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& f) { return f.name == name; });
+  const auto it = std::find_if(
+      fields.begin(), fields.end(), [&](const FieldInfo& f) { return f.name == name; });
   return it == fields.end() ? nullptr : &*it;
 }
 
@@ -117,7 +122,9 @@ Value SchemaInfo::to_value() const {
   Value out = Value::table();
   out["fields"] = fields_to_value(fields);
   if (!rules.empty())
-    out["rules"] = list_to_value(rules, [](const Rule& r) { return Value(Value::Table{{"expression", r.expression}, {"message", r.message}}); });
+    out["rules"] = list_to_value(rules, [](const Rule& r) {
+      return Value(Value::Table{{"expression", r.expression}, {"message", r.message}});
+    });
   if (!provides.empty()) out["provides"] = capabilities_to_value(provides);
   if (!needs.empty()) out["needs"] = capabilities_to_value(needs);
   return out;
@@ -127,7 +134,8 @@ SchemaInfo SchemaInfo::from_value(const Value& value) {
   SchemaInfo info;
   info.fields = fields_from_value(value.find("fields"));
   if (const Value* rules = value.find("rules"))
-    for (const Value& item : rules->as_array()) info.rules.push_back({item.get("expression", ""), item.get("message", "")});
+    for (const Value& item : rules->as_array())
+      info.rules.push_back({item.get("expression", ""), item.get("message", "")});
   info.provides = capabilities_from_value(value.find("provides"));
   info.needs = capabilities_from_value(value.find("needs"));
   return info;

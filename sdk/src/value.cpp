@@ -18,13 +18,20 @@ namespace {
 
 std::string_view kind_name(Value::Kind kind) {
   switch (kind) {
-    case Value::Kind::Null: return "nothing";
-    case Value::Kind::Bool: return "boolean";
-    case Value::Kind::Int: return "integer";
-    case Value::Kind::Float: return "float";
-    case Value::Kind::String: return "string";
-    case Value::Kind::Array: return "array";
-    case Value::Kind::Table: return "table";
+    case Value::Kind::Null:
+      return "nothing";
+    case Value::Kind::Bool:
+      return "boolean";
+    case Value::Kind::Int:
+      return "integer";
+    case Value::Kind::Float:
+      return "float";
+    case Value::Kind::String:
+      return "string";
+    case Value::Kind::Array:
+      return "array";
+    case Value::Kind::Table:
+      return "table";
   }
   return "?";
 }
@@ -37,7 +44,8 @@ bool Value::as_bool() const {
 int64_t Value::as_int() const {
   if (const int64_t* value = std::get_if<int64_t>(&data_)) return *value;
   const double* real = std::get_if<double>(&data_);
-  if (real != nullptr && std::nearbyint(*real) == *real && std::fabs(*real) < 9.2e18) return static_cast<int64_t>(*real);
+  if (real != nullptr && std::nearbyint(*real) == *real && std::fabs(*real) < 9.2e18)
+    return static_cast<int64_t>(*real);
   wrong_kind("integer", kind());
 }
 
@@ -75,11 +83,14 @@ Value::Table& Value::as_table() {
 const Value* Value::find(std::string_view key) const {
   const Table* table = std::get_if<Table>(&data_);
   if (table == nullptr) return nullptr;
-  const auto it = std::find_if(table->begin(), table->end(), [&](const auto& member) { return member.first == key; });
+  const auto it = std::find_if(
+      table->begin(), table->end(), [&](const auto& member) { return member.first == key; });
   return it == table->end() ? nullptr : &it->second;
 }
 
-Value* Value::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
+Value* Value::find(std::string_view key) {
+  return const_cast<Value*>(std::as_const(*this).find(key));
+}
 
 const Value& Value::at(std::string_view key) const {
   const Value* value = find(key);
@@ -95,7 +106,8 @@ Value& Value::operator[](std::string_view key) {
 
 bool Value::erase(std::string_view key) {
   Table* table = std::get_if<Table>(&data_);
-  return table != nullptr && std::erase_if(*table, [&](const auto& member) { return member.first == key; }) > 0;
+  return table != nullptr &&
+         std::erase_if(*table, [&](const auto& member) { return member.first == key; }) > 0;
 }
 
 std::string Value::get(std::string_view key, const char* otherwise) const {
@@ -121,7 +133,8 @@ bool Value::get(std::string_view key, bool otherwise) const {
 bool Value::operator==(const Value& other) const {
   if (!is_table() || !other.is_table()) return data_ == other.data_;
   const Table& table = as_table();
-  return table.size() == other.as_table().size() && std::all_of(table.begin(), table.end(), [&](const auto& member) {
+  return table.size() == other.as_table().size() &&
+         std::all_of(table.begin(), table.end(), [&](const auto& member) {
            const Value* twin = other.find(member.first);
            return twin != nullptr && *twin == member.second;
          });

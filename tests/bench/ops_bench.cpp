@@ -1,14 +1,16 @@
-// Fused operations against their compositions of ATen operations, forward and backward, in one run: JSON lines
-// {"op", "fused_us", "eager_us", "ratio"}.  Shapes are those of the quickstart model.  Usage: bench_ops [threads]
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
+// Fused operations against their compositions of ATen operations, forward and backward, in one run:
+// JSON lines
+// {"op", "fused_us", "eager_us", "ratio"}.  Shapes are those of the quickstart model.  Usage:
+// bench_ops [threads]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <vector>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "mortise/torch/ops.hpp"
 
@@ -23,11 +25,15 @@ double microseconds(const Step& forward, std::vector<at::Tensor> leaves) {
   const at::Tensor value = forward();
   (value.dim() == 0 ? value : value.sum()).backward();
   for (at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 // The two alternate, so that a busy machine slows both alike; the median of each counts.
-void compare(const char* name, const Step& fused, const Step& eager, const std::vector<at::Tensor>& leaves) {
+void compare(const char* name,
+             const Step& fused,
+             const Step& eager,
+             const std::vector<at::Tensor>& leaves) {
   std::vector<double> a, b;
   for (int round = 0; round < 25; ++round) {
     a.push_back(microseconds(fused, leaves));
@@ -35,17 +41,30 @@ void compare(const char* name, const Step& fused, const Step& eager, const std::
   }
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
-  std::printf("{\"op\": \"%s\", \"fused_us\": %.0f, \"eager_us\": %.0f, \"ratio\": %.2f, \"threads\": %d}\n", name, a[12], b[12], b[12] / a[12], at::get_num_threads());
+  std::printf(
+      "{\"op\": \"%s\", \"fused_us\": %.0f, \"eager_us\": %.0f, \"ratio\": %.2f, \"threads\": "
+      "%d}\n",
+      name,
+      a[12],
+      b[12],
+      b[12] / a[12],
+      at::get_num_threads());
 }
 
 at::Tensor leaf(at::IntArrayRef shape) { return at::randn(shape).set_requires_grad(true); }
 
-void compare_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t length) {
+void compare_attention(const at::Tensor& q,
+                       const at::Tensor& k,
+                       const at::Tensor& v,
+                       int64_t length) {
   const at::Tensor offsets = at::arange(0, q.size(0) * q.size(1) + 1, length, at::kLong);
   const auto masked = [&] {  // the usual way: one mask over the row
-    const at::Tensor index = at::arange(q.size(1), at::kLong), document = index.div(length, "floor");
-    const at::Tensor visible = (document.unsqueeze(1) == document.unsqueeze(0)).logical_and(index.unsqueeze(1) >= index.unsqueeze(0));
-    return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible, 0.0, false, 0.18, true);
+    const at::Tensor index = at::arange(q.size(1), at::kLong),
+                     document = index.div(length, "floor");
+    const at::Tensor visible = (document.unsqueeze(1) == document.unsqueeze(0))
+                                   .logical_and(index.unsqueeze(1) >= index.unsqueeze(0));
+    return at::scaled_dot_product_attention(
+        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible, 0.0, false, 0.18, true);
   };
   char name[40];
   std::snprintf(name, sizeof name, "document_attention_%d", static_cast<int>(length));
@@ -59,14 +78,31 @@ int main(int argc, char** argv) {
   at::manual_seed(1);
   const int64_t tokens = 2048, width = 256, vocab = 4096, hidden = 688;
   const at::Tensor x = leaf({tokens, width}), w = leaf({width});
-  compare("rms_norm", [&] { return ops::rms_norm(x, w, 1e-6); }, [&] { return ops::eager::rms_norm(x, w, 1e-6); }, {x, w});
+  compare(
+      "rms_norm",
+      [&] { return ops::rms_norm(x, w, 1e-6); },
+      [&] { return ops::eager::rms_norm(x, w, 1e-6); },
+      {x, w});
   const at::Tensor gate = leaf({tokens, hidden}), up = leaf({tokens, hidden});
-  compare("swiglu", [&] { return ops::swiglu(gate, up); }, [&] { return ops::eager::swiglu(gate, up); }, {gate, up});
+  compare(
+      "swiglu",
+      [&] { return ops::swiglu(gate, up); },
+      [&] { return ops::eager::swiglu(gate, up); },
+      {gate, up});
   const at::Tensor q = leaf({8, 256, 8, 32}), k = leaf({8, 256, 4, 32}), v = leaf({8, 256, 4, 32});
-  const at::Tensor angle = at::rand({256, 16}), cos = angle.cos(), sin = angle.sin(), positions = at::arange(256, at::kLong).repeat({8, 1});
-  compare("rope", [&] { return ops::rope(q, cos, sin, positions); }, [&] { return ops::eager::rope(q, cos, sin, positions); }, {q});
+  const at::Tensor angle = at::rand({256, 16}), cos = angle.cos(), sin = angle.sin(),
+                   positions = at::arange(256, at::kLong).repeat({8, 1});
+  compare(
+      "rope",
+      [&] { return ops::rope(q, cos, sin, positions); },
+      [&] { return ops::eager::rope(q, cos, sin, positions); },
+      {q});
   for (const int64_t length : {16, 64, 256}) compare_attention(q, k, v, length);
-  const at::Tensor h = leaf({tokens, width}), head = leaf({vocab, width}), targets = at::randint(0, vocab, {tokens}, at::kLong);
-  compare("linear_cross_entropy", [&] { return ops::chunked_cross_entropy(h, head, {}, targets, {}, {}).first; },
-          [&] { return at::cross_entropy_loss(at::linear(h, head), targets, {}, at::Reduction::Sum); }, {h, head});
+  const at::Tensor h = leaf({tokens, width}), head = leaf({vocab, width}),
+                   targets = at::randint(0, vocab, {tokens}, at::kLong);
+  compare(
+      "linear_cross_entropy",
+      [&] { return ops::chunked_cross_entropy(h, head, {}, targets, {}, {}).first; },
+      [&] { return at::cross_entropy_loss(at::linear(h, head), targets, {}, at::Reduction::Sum); },
+      {h, head});
 }

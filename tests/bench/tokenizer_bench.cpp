@@ -1,9 +1,11 @@
-// Times the byte-level BPE tokenizer: training, loading, encoding with one thread.  One JSON object on stdout.
+// Times the byte-level BPE tokenizer: training, loading, encoding with one thread.  One JSON object
+// on stdout.
 //
 //   tokenizer_bench TEXT VOCAB DIR [TOKENIZER_DIR]
 //
-// TEXT is split at line ends into documents.  A tokenizer of VOCAB tokens is trained on it and saved in DIR, or the one in
-// TOKENIZER_DIR is read.  tokenizer_bench.py runs this and the Python library on the same text.
+// TEXT is split at line ends into documents.  A tokenizer of VOCAB tokens is trained on it and
+// saved in DIR, or the one in TOKENIZER_DIR is read.  tokenizer_bench.py runs this and the Python
+// library on the same text.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -12,8 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "byte_bpe.hpp"
 #include "mortise/file.hpp"
+
+#include "byte_bpe.hpp"
 
 namespace {
 
@@ -43,9 +46,7 @@ double best_of(const std::function<void()>& work) {
   return best;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
+int run(int argc, char** argv) {
   if (argc < 4) {
     std::fputs("usage: tokenizer_bench TEXT VOCAB DIR [TOKENIZER_DIR]\n", stderr);
     return 2;
@@ -60,7 +61,9 @@ int main(int argc, char** argv) try {
   if (argc == 4) {
     train_s = seconds([&] {
       size_t next = 0;
-      tokenizer.train([&](std::string& line) { return next < lines.size() && (line = lines[next++], true); }, std::stoll(argv[2]));
+      tokenizer.train(
+          [&](std::string& line) { return next < lines.size() && (line = lines[next++], true); },
+          std::stoll(argv[2]));
     });
     tokenizer.save(argv[3]);
   }
@@ -69,7 +72,8 @@ int main(int argc, char** argv) try {
   size_t num_ids = 0;
   const auto encode_lines = [&](bool offsets) {
     num_ids = 0;
-    for (const auto& line : lines) num_ids += tokenizer.encode(line, {.offsets = offsets}).ids.size();
+    for (const auto& line : lines)
+      num_ids += tokenizer.encode(line, {.offsets = offsets}).ids.size();
   };
   const double lines_s = best_of([&] { encode_lines(false); });
   const double offsets_s = best_of([&] { encode_lines(true); });
@@ -77,11 +81,28 @@ int main(int argc, char** argv) try {
   const std::string letters(1 << 20, 'a');
   const double letters_s = seconds([&] { tokenizer.encode(letters, {}); });
   const double mb = static_cast<double>(text.size()) / 1e6;
-  std::printf("{\"bytes\": %zu, \"ids\": %zu, \"train_s\": %.3f, \"load_s\": %.4f, \"encode_mb_s\": %.1f, \"encode_offsets_mb_s\": %.1f, "
-              "\"encode_whole_mb_s\": %.1f, \"one_mb_of_one_letter_s\": %.3f}\n",
-              text.size(), num_ids, train_s, load_s, mb / lines_s, mb / offsets_s, mb / whole_s, letters_s);
+  std::printf(
+      "{\"bytes\": %zu, \"ids\": %zu, \"train_s\": %.3f, \"load_s\": %.4f, \"encode_mb_s\": %.1f, "
+      "\"encode_offsets_mb_s\": %.1f, "
+      "\"encode_whole_mb_s\": %.1f, \"one_mb_of_one_letter_s\": %.3f}\n",
+      text.size(),
+      num_ids,
+      train_s,
+      load_s,
+      mb / lines_s,
+      mb / offsets_s,
+      mb / whole_s,
+      letters_s);
   return 0;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "error: %s\n", error.what());
-  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
 }

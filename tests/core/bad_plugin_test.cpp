@@ -1,14 +1,15 @@
 // Bad plugins: the host survives every one, and says what is wrong and how to repair it.
+#include <filesystem>
+
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
-#include <filesystem>
+#include "mortise/error.hpp"
+#include "mortise/file.hpp"
 
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/child.hpp"
 #include "core/plugin/plugin_host.hpp"
-#include "mortise/error.hpp"
-#include "mortise/file.hpp"
 
 using namespace mortise;
 using namespace mortise::core;
@@ -23,6 +24,7 @@ std::string bad(const std::string& name) { return MORTISE_BUILD_DIR "/tests/bad/
 struct Said {
   int exit_code;
   std::string text;
+
   bool has(std::string_view part) const { return text.find(part) != std::string::npos; }
 };
 
@@ -44,7 +46,8 @@ Said conform(const std::string& name, std::vector<std::string> more = {}) {
 std::string require(const std::string& name) {
   std::string pattern = (fs::temp_directory_path() / "mortise_bad_XXXXXX").string();
   const std::string folder = mkdtemp(pattern.data());
-  std::string manifest = read_file(MORTISE_BUILD_DIR "/lib/mortise/plugins/org.mortise.metric.exact_match/plugin.toml");
+  std::string manifest = read_file(
+      MORTISE_BUILD_DIR "/lib/mortise/plugins/org.mortise.metric.exact_match/plugin.toml");
   const std::string file = "metric_exact_match.so";
   manifest.replace(manifest.find(file), file.size(), "p.so");
   write_file(folder + "/plugin.toml", manifest);
@@ -60,7 +63,9 @@ std::string require(const std::string& name) {
   return message;
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -81,7 +86,8 @@ TEST_SUITE("core.bad_plugin") {
     CHECK(reported.has("the licence server is down"));
     CHECK(contains(require("entry_reports"), "the licence server is down"));
     CHECK(contains(require("entry_reports"), "fix: start it"));
-    CHECK(contains(require("entry_reports"), "while loading plugin org.mortise.metric.exact_match"));
+    CHECK(
+        contains(require("entry_reports"), "while loading plugin org.mortise.metric.exact_match"));
   }
 
   TEST_CASE("inspect survives an entry that crashes") {
@@ -110,17 +116,23 @@ TEST_SUITE("core.bad_plugin") {
     CHECK(inspect("undefined").has("it needs the symbol `mortise::missing::frobnicate("));
     const std::string message = require("undefined");
     CHECK(contains(message, "it needs the symbol `mortise::missing::frobnicate("));
-    CHECK(contains(message, "fix: it was built against another SDK or lacks a library in LINK; rebuild it:  cmake"));
+    CHECK(contains(
+        message,
+        "fix: it was built against another SDK or lacks a library in LINK; rebuild it:  cmake"));
   }
 
   TEST_CASE("a missing library is named") {
     CHECK(inspect("library").has("it needs the library libnot_on_this_machine.so.1"));
-    CHECK(contains(require("library"), "it needs the library libnot_on_this_machine.so.1, which is not on this machine"));
+    CHECK(
+        contains(require("library"),
+                 "it needs the library libnot_on_this_machine.so.1, which is not on this machine"));
     CHECK(contains(require("library"), "fix: install that library"));
   }
 
   TEST_CASE("a manifest forged over another library is stale") {
-    CHECK(contains(require("length"), "the manifest of plugin org.mortise.metric.exact_match is stale: id is \"org.mortise.metric.exact_match\""));
+    CHECK(contains(require("length"),
+                   "the manifest of plugin org.mortise.metric.exact_match is stale: id is "
+                   "\"org.mortise.metric.exact_match\""));
   }
 
 #if defined(MORTISE_HAS_TORCH)
@@ -157,7 +169,8 @@ TEST_SUITE("core.conform") {
       const Said said = conform(name);
       CHECK(said.exit_code == 6);
       CHECK(said.has("FAIL  metric/exact: gives statistics of one length"));
-      CHECK(said.has(std::string(name) == "sample_crashes" ? "it crashed with SIGSEGV" : "it ended with exit code 3"));
+      CHECK(said.has(std::string(name) == "sample_crashes" ? "it crashed with SIGSEGV"
+                                                           : "it ended with exit code 3"));
       CHECK(said.has("ok    metric/exact: signs its numbers"));
     }
   }
@@ -187,7 +200,9 @@ TEST_SUITE("core.conform") {
     const Said said = conform("length", {"--junit", file});
     const std::string xml = read_file(file);
     CHECK(contains(xml, "<testsuite name=\"org.bad.metric\" tests=\"22\""));
-    CHECK(contains(xml, "<testcase classname=\"metric/exact\" name=\"gives statistics of one length, all finite\""));
+    CHECK(contains(xml,
+                   "<testcase classname=\"metric/exact\" name=\"gives statistics of one length, "
+                   "all finite\""));
     CHECK(contains(xml, "<failure>"));
     fs::remove(file);
   }

@@ -1,17 +1,19 @@
-// Catalog and PluginHost with a real plugin of the tree, and with manifests that are wrong in one place each.
+// Catalog and PluginHost with a real plugin of the tree, and with manifests that are wrong in one
+// place each.
+#include <filesystem>
+#include <fstream>
+
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
+#include "mortise/error.hpp"
+#include "mortise/file.hpp"
+#include "mortise/metric.hpp"
 
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/plugin_host.hpp"
-#include "mortise/error.hpp"
-#include "mortise/file.hpp"
-#include "mortise/metric.hpp"
 
 using namespace mortise;
 using namespace mortise::core;
@@ -28,7 +30,9 @@ struct TempDir {
     std::string pattern = (fs::temp_directory_path() / "mortise_plugin_test_XXXXXX").string();
     path = mkdtemp(pattern.data());
   }
+
   ~TempDir() { fs::remove_all(path); }
+
   std::string path;
 };
 
@@ -55,7 +59,9 @@ std::string message_of(const std::string& manifest) {
   return "";
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -103,10 +109,12 @@ TEST_SUITE("core.plugin_host") {
     const TempDir temp;
     for (const char* name : {"a", "b"}) {
       fs::create_directories(temp.path + "/" + name);
-      fs::copy_file(kExactMatch + "/metric_exact_match.so", temp.path + "/" + name + "/metric_exact_match.so");
+      fs::copy_file(kExactMatch + "/metric_exact_match.so",
+                    temp.path + "/" + name + "/metric_exact_match.so");
     }
     write_file(temp.path + "/a/plugin.toml", read_file(kExactMatch + "/plugin.toml"));
-    write_file(temp.path + "/b/plugin.toml", manifest_with("id = \"org.mortise.metric.exact_match\"", "id = \"org.acme.eval\""));
+    write_file(temp.path + "/b/plugin.toml",
+               manifest_with("id = \"org.mortise.metric.exact_match\"", "id = \"org.acme.eval\""));
     const Catalog catalog = Catalog::discover({{temp.path}});
     PluginHost host(catalog);
     try {
@@ -122,10 +130,13 @@ TEST_SUITE("core.plugin_host") {
 
   TEST_CASE("a manifest that differs from the library is stale") {
     const std::string message = message_of(manifest_with("\nversion = \"", "\nversion = \"9"));
-    CHECK(contains(message, "the manifest of plugin org.mortise.metric.exact_match is stale: version is \"9"));
+    CHECK(contains(
+        message, "the manifest of plugin org.mortise.metric.exact_match is stale: version is \"9"));
     CHECK(contains(message, "fix: write it again:  mortise-describe "));
-    CHECK(contains(message_of(manifest_with("ignore_case", "ignore_caze")), "is stale: the schema of component exact_match"));
-    CHECK(contains(message_of(manifest_with("license = \"Apache-2.0\"", "license = \"MIT\"")), "license is \"MIT\""));
+    CHECK(contains(message_of(manifest_with("ignore_case", "ignore_caze")),
+                   "is stale: the schema of component exact_match"));
+    CHECK(contains(message_of(manifest_with("license = \"Apache-2.0\"", "license = \"MIT\"")),
+                   "license is \"MIT\""));
   }
 
   TEST_CASE("a file that is not the installed one is refused by its hash") {
@@ -136,35 +147,47 @@ TEST_SUITE("core.plugin_host") {
   }
 
   TEST_CASE("a manifest without its library says which file is missing") {
-    CHECK(contains(message_of(manifest_with("file = \"metric_exact_match.so\"", "file = \"gone.so\"")), "gone.so"));
+    CHECK(contains(
+        message_of(manifest_with("file = \"metric_exact_match.so\"", "file = \"gone.so\"")),
+        "gone.so"));
   }
 }
 
 TEST_SUITE("core.handshake") {
   TEST_CASE("each field that differs is refused with both sides and the fix") {
-    const auto refusal = [](std::string_view from, std::string_view to) { return message_of(manifest_with(from, to)); };
+    const auto refusal = [](std::string_view from, std::string_view to) {
+      return message_of(manifest_with(from, to));
+    };
     const std::string rebuild = "fix: rebuild it:  cmake -S . -B build -Dmortise_DIR=";
     const std::string sdk = refusal("sdk=0.", "sdk=7.");
     CHECK(contains(sdk, "cannot be used by this mortise\n    sdk     plugin 7."));
     CHECK(contains(sdk, rebuild));
     CHECK(contains(refusal("cxx11=1", "cxx11=0"), "    cxx11   plugin 0  host 1     <- differs"));
     CHECK(contains(refusal("stdlib=libstdc++", "stdlib=libc++"), "plugin libc++"));
-    CHECK(contains(refusal("glibcxx_debug=0", "glibcxx_debug=1"), "    glibcxx_debug plugin 1  host 0     <- differs"));
+    CHECK(contains(refusal("glibcxx_debug=0", "glibcxx_debug=1"),
+                   "    glibcxx_debug plugin 1  host 0     <- differs"));
     CHECK(contains(refusal("san=", "san=x"), "    san     plugin x"));
     CHECK(contains(refusal("abi = 1", "abi = 2"), "    abi     plugin 2  host 1     <- differs"));
     CHECK(contains(refusal("glibc = \"2.", "glibc = \"9."), "    glibc   plugin 9."));
     CHECK(contains(refusal("glibcxx = \"3.4.", "glibcxx = \"3.4.9"), "    glibcxx plugin 3.4.9"));
-    CHECK(contains(refusal("interface = \"metric/1.0\"", "interface = \"metric/2.0\""), "    metric  plugin metric/2.0  host metric/1.0     <- differs; an interface must have the same major"));
-    CHECK(contains(refusal("interface = \"metric/1.0\"", "interface = \"metric/1.7\""), "too old; the plugin uses a newer minor"));
+    CHECK(contains(refusal("interface = \"metric/1.0\"", "interface = \"metric/2.0\""),
+                   "    metric  plugin metric/2.0  host metric/1.0     <- differs; an interface "
+                   "must have the same major"));
+    CHECK(contains(refusal("interface = \"metric/1.0\"", "interface = \"metric/1.7\""),
+                   "too old; the plugin uses a newer minor"));
     CHECK(contains(refusal("layout = \"", "layout = \"x"), "    layout of metric/1.0 plugin x"));
   }
 
   TEST_CASE("a newer LibTorch is refused in the words of the reference") {
     HostFacts host = plain_host_facts();
-    add_engine_facts(host, "[engine]\ntorch = \"2.11.0\"\n[[interface]]\nid = \"optimizer/1.0\"\nlayout = \"aa\"\n");
+    add_engine_facts(
+        host,
+        "[engine]\ntorch = \"2.11.0\"\n[[interface]]\nid = \"optimizer/1.0\"\nlayout = \"aa\"\n");
     PluginManifest manifest = parse_manifest(manifest_with("compiler=", "torch=2.12.0;compiler="));
     check_handshake(manifest, host);
-    CHECK(contains(manifest.refusal, "    torch   plugin 2.12.0  host 2.11.0     <- differs; tensor-tier plugins must match major.minor"));
+    CHECK(contains(manifest.refusal,
+                   "    torch   plugin 2.12.0  host 2.11.0     <- differs; tensor-tier plugins "
+                   "must match major.minor"));
     manifest = parse_manifest(manifest_with("compiler=", "torch=2.11.3;compiler="));
     check_handshake(manifest, host);
     CHECK(manifest.refusal == "");
@@ -173,10 +196,13 @@ TEST_SUITE("core.handshake") {
   TEST_CASE("a tensor plugin on a host without the tensor tier says so once") {
     PluginManifest manifest = parse_manifest(manifest_with("compiler=", "torch=2.11.0;compiler="));
     CHECK(compare(manifest, plain_host_facts()).size() == 1);
-    CHECK(compare(manifest, plain_host_facts())[0].rule == "this mortise was built without the tensor tier");
+    CHECK(compare(manifest, plain_host_facts())[0].rule ==
+          "this mortise was built without the tensor tier");
   }
 
-  TEST_CASE("an older minor of an interface is welcome whatever its layout, for the host never passes what it lacks") {
+  TEST_CASE(
+      "an older minor of an interface is welcome whatever its layout, for the host never passes "
+      "what it lacks") {
     HostFacts host = plain_host_facts();
     host.interfaces["metric"] = {"metric/1.3", "other"};
     CHECK(compare(parse_manifest(read_file(kExactMatch + "/plugin.toml")), host).empty());

@@ -1,10 +1,4 @@
 // Whole jobs through the real program: tests/recipes/tiny.toml, changed by --set.
-#include <doctest/doctest.h>
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -13,6 +7,12 @@
 #include <fstream>
 #include <thread>
 #include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -29,7 +29,9 @@ struct TempDir {
     char name[] = "/tmp/mortise_e2e_XXXXXX";
     path = mkdtemp(name);
   }
+
   ~TempDir() { fs::remove_all(path); }
+
   std::string path;
 };
 
@@ -43,15 +45,20 @@ Ran shell(const std::string& command) {
   FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   REQUIRE((pipe != nullptr));
   std::array<char, 4096> buffer{};
-  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) ran.output.append(buffer.data(), n);
+  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    ran.output.append(buffer.data(), n);
   const int status = pclose(pipe);
   ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return ran;
 }
 
-Ran mortise_cli(const std::string& arguments) { return shell(fmt::format("{} {}", MORTISE_PROGRAM, arguments)); }
+Ran mortise_cli(const std::string& arguments) {
+  return shell(fmt::format("{} {}", MORTISE_PROGRAM, arguments));
+}
 
-Ran train(const std::string& dir, const std::string& more = "") { return mortise_cli(fmt::format("run {} --set run.dir={} {}", kTiny, dir, more)); }
+Ran train(const std::string& dir, const std::string& more = "") {
+  return mortise_cli(fmt::format("run {} --set run.dir={} {}", kTiny, dir, more));
+}
 
 std::string bytes(const std::string& path) {
   REQUIRE_MESSAGE(fs::exists(path), path);
@@ -65,7 +72,11 @@ std::vector<std::string> curve(const std::string& dir) {
   for (std::string line; std::getline(file, line);) {
     const Value row = parse_json(line);
     if (row.find("loss") == nullptr) continue;
-    lines.push_back(fmt::format("{} {} {} {}", row.get("step", 0), row.get("loss", 0.0), row.get("lr", 0.0), row.get("grad_norm", 0.0)));
+    lines.push_back(fmt::format("{} {} {} {}",
+                                row.get("step", 0),
+                                row.get("loss", 0.0),
+                                row.get("lr", 0.0),
+                                row.get("grad_norm", 0.0)));
   }
   return lines;
 }
@@ -73,13 +84,16 @@ std::vector<std::string> curve(const std::string& dir) {
 void check_same_run(const std::string& a, const std::string& b, int64_t step) {
   for (const char* name : {"model.safetensors", "optim.safetensors"}) {
     CAPTURE(name);
-    CHECK(bytes(fmt::format("{}/ckpt/step-{}/{}", a, step, name)) == bytes(fmt::format("{}/ckpt/step-{}/{}", b, step, name)));
+    CHECK(bytes(fmt::format("{}/ckpt/step-{}/{}", a, step, name)) ==
+          bytes(fmt::format("{}/ckpt/step-{}/{}", b, step, name)));
   }
   CHECK(curve(a) == curve(b));
   CHECK(curve(a).size() == static_cast<size_t>(step));
 }
 
-double score(const std::string& dir, const char* name) { return parse_json(bytes(dir + "/status.json")).at("scores").get(name, std::nan("")); }
+double score(const std::string& dir, const char* name) {
+  return parse_json(bytes(dir + "/status.json")).at("scores").get(name, std::nan(""));
+}
 
 }  // namespace
 
@@ -90,8 +104,20 @@ TEST_SUITE("e2e.train") {
     const Ran ran = train(dir);
     INFO(ran.output);
     REQUIRE(ran.code == 0);
-    for (const char* name : {"recipe.toml", "resolved.toml", "lock.toml", "plan.txt", "status.json", "metrics.jsonl", "report.html", "samples/step-20.md", "eval/test.json", "tokenizer/tokenizer.json",
-                             "export/hf/model.safetensors", "export/hf/config.json", "ckpt/latest", "ckpt/step-20/manifest.json"})
+    for (const char* name : {"recipe.toml",
+                             "resolved.toml",
+                             "lock.toml",
+                             "plan.txt",
+                             "status.json",
+                             "metrics.jsonl",
+                             "report.html",
+                             "samples/step-20.md",
+                             "eval/test.json",
+                             "tokenizer/tokenizer.json",
+                             "export/hf/model.safetensors",
+                             "export/hf/config.json",
+                             "ckpt/latest",
+                             "ckpt/step-20/manifest.json"})
       CHECK_MESSAGE(fs::exists(dir + "/" + name), name);
     CHECK(score(dir, "test.perplexity") < 0.9 * score(dir, "test.unigram_perplexity"));
     CHECK(bytes(dir + "/status.json").find("\"done\"") != std::string::npos);
@@ -107,7 +133,8 @@ TEST_SUITE("e2e.train") {
     REQUIRE(train(temp.path + "/a").code == 0);
     REQUIRE(train(temp.path + "/b").code == 0);
     check_same_run(temp.path + "/a", temp.path + "/b", 20);
-    const Ran third = mortise_cli(fmt::format("run {0}/a/resolved.toml --locked {0}/a/lock.toml --set run.dir={0}/c", temp.path));
+    const Ran third = mortise_cli(fmt::format(
+        "run {0}/a/resolved.toml --locked {0}/a/lock.toml --set run.dir={0}/c", temp.path));
     INFO(third.output);
     REQUIRE(third.code == 0);
     check_same_run(temp.path + "/a", temp.path + "/c", 20);
@@ -117,7 +144,8 @@ TEST_SUITE("e2e.train") {
     const TempDir temp;
     for (const char* batch : {"--set batch.micro=4", "--set batch.micro=2 --set batch.global=6"}) {
       CAPTURE(batch);
-      const std::string whole = temp.path + "/whole" + (batch[18] == '4' ? "4" : "2"), parts = whole + "-parts";
+      const std::string whole = temp.path + "/whole" + (batch[18] == '4' ? "4" : "2"),
+                        parts = whole + "-parts";
       REQUIRE(train(whole, fmt::format("{} --set checkpoint.every=10", batch)).code == 0);
       REQUIRE(train(parts, fmt::format("{} --set checkpoint.every=10", batch)).code == 0);
       // as if the process had died after the checkpoint of step 10
@@ -138,10 +166,23 @@ TEST_SUITE("e2e.train") {
     const pid_t child = fork();
     if (child == 0) {
       if (freopen((temp.path + "/out").c_str(), "w", stdout) == nullptr) _exit(99);
-      execl(MORTISE_PROGRAM, MORTISE_PROGRAM, "run", kTiny.c_str(), "--set", ("run.dir=" + dir).c_str(), "--set", "run.steps=60", "--set", "eval.dev.every=0", nullptr);
+      execl(MORTISE_PROGRAM,
+            MORTISE_PROGRAM,
+            "run",
+            kTiny.c_str(),
+            "--set",
+            ("run.dir=" + dir).c_str(),
+            "--set",
+            "run.steps=60",
+            "--set",
+            "eval.dev.every=0",
+            nullptr);
       _exit(98);
     }
-    for (int i = 0; i < 6000 && (!fs::exists(temp.path + "/out") || read_file(temp.path + "/out").find("step 5/") == std::string::npos); ++i)
+    for (int i = 0;
+         i < 6000 && (!fs::exists(temp.path + "/out") ||
+                      read_file(temp.path + "/out").find("step 5/") == std::string::npos);
+         ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     kill(child, SIGINT);
     int status = 0;
@@ -172,9 +213,13 @@ TEST_SUITE("e2e.train") {
   TEST_CASE("a lock names what drifted") {
     const TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
-    const Ran ran = train(temp.path + "/b", fmt::format("--set run.steps=5 --set optimizer.type=lion --locked {}/a/lock.toml", temp.path));
+    const Ran ran =
+        train(temp.path + "/b",
+              fmt::format("--set run.steps=5 --set optimizer.type=lion --locked {}/a/lock.toml",
+                          temp.path));
     CHECK(ran.code == 3);
-    CHECK(ran.output.find("plugins.org.mortise.optimizer.adamw.version: locked") != std::string::npos);
+    CHECK(ran.output.find("plugins.org.mortise.optimizer.adamw.version: locked") !=
+          std::string::npos);
   }
 
   TEST_CASE("how a global batch is cut does not matter") {
@@ -195,20 +240,29 @@ TEST_SUITE("e2e.train") {
 
   TEST_CASE("packing changes the speed, not the loss") {
     const TempDir temp;
-    // Evaluation packs its documents by batch.packing and sums likelihoods per document: equal scores are the parity.
+    // Evaluation packs its documents by batch.packing and sums likelihoods per document: equal
+    // scores are the parity.
     REQUIRE(train(temp.path + "/a", "--set run.steps=6").code == 0);
-    const std::string evaluate = fmt::format("--set recipe.task=evaluate --set model.from={0}/a/export/hf --set tokenizer.from={0}/a/export/hf", temp.path);
+    const std::string evaluate = fmt::format(
+        "--set recipe.task=evaluate --set model.from={0}/a/export/hf --set "
+        "tokenizer.from={0}/a/export/hf",
+        temp.path);
     REQUIRE(train(temp.path + "/packed", evaluate).code == 0);
     REQUIRE(train(temp.path + "/unpacked", evaluate + " --set batch.packing=false").code == 0);
-    CHECK(score(temp.path + "/packed", "test.perplexity") == doctest::Approx(score(temp.path + "/unpacked", "test.perplexity")).epsilon(1e-5));
+    CHECK(score(temp.path + "/packed", "test.perplexity") ==
+          doctest::Approx(score(temp.path + "/unpacked", "test.perplexity")).epsilon(1e-5));
   }
 
   TEST_CASE("another optimizer and another metric are one line each, and a typo is told") {
     const TempDir temp;
-    const Ran lion = train(temp.path + "/lion", "--set run.steps=5 --set optimizer.type=lion --set optimizer.lr=1e-3");
+    const Ran lion = train(temp.path + "/lion",
+                           "--set run.steps=5 --set optimizer.type=lion --set optimizer.lr=1e-3");
     INFO(lion.output);
     CHECK(lion.code == 0);
-    const Ran rouge = train(temp.path + "/rouge", "--set run.steps=5 --set eval.rouge.type=rouge --set eval.rouge.data=test --set eval.rouge.limit=2 --set eval.rouge.max_new_tokens=4");
+    const Ran rouge =
+        train(temp.path + "/rouge",
+              "--set run.steps=5 --set eval.rouge.type=rouge --set eval.rouge.data=test --set "
+              "eval.rouge.limit=2 --set eval.rouge.max_new_tokens=4");
     INFO(rouge.output);
     CHECK(rouge.code == 0);
     CHECK(fs::exists(temp.path + "/rouge/eval/rouge.json"));
@@ -223,7 +277,8 @@ TEST_SUITE("e2e.train") {
     const TempDir temp;
     const std::string dir = temp.path + "/run";
     REQUIRE(train(dir, "--set run.steps=4").code == 0);
-    const Ran full = shell(fmt::format("trap '' XFSZ; ulimit -f 80; {} run --resume {} --set run.steps=8", MORTISE_PROGRAM, dir));
+    const Ran full = shell(fmt::format(
+        "trap '' XFSZ; ulimit -f 80; {} run --resume {} --set run.steps=8", MORTISE_PROGRAM, dir));
     INFO(full.output);
     CHECK(full.code == 74);
     CHECK(full.output.find("File too large") != std::string::npos);
@@ -234,7 +289,10 @@ TEST_SUITE("e2e.train") {
 
   TEST_CASE("a loss that is not finite stops the run and names step and checkpoint") {
     const TempDir temp;
-    const Ran ran = train(temp.path + "/run", "--set optimizer.lr=1.0 --set 'optimizer.betas=[0.0,0.0]' --set ~optimizer.clip_norm --set optimizer.weight_decay=1e30 --set checkpoint.every=1 --set ~schedule");
+    const Ran ran =
+        train(temp.path + "/run",
+              "--set optimizer.lr=1.0 --set 'optimizer.betas=[0.0,0.0]' --set ~optimizer.clip_norm "
+              "--set optimizer.weight_decay=1e30 --set checkpoint.every=1 --set ~schedule");
     CHECK(ran.code == 4);
     CHECK(ran.output.find("at step") != std::string::npos);
     CHECK(ran.output.find("the last checkpoint is") != std::string::npos);
@@ -244,14 +302,20 @@ TEST_SUITE("e2e.train") {
   TEST_CASE("data that are empty, missing or without text are told before any training") {
     const TempDir temp;
     std::ofstream(temp.path + "/empty.jsonl");
-    std::ofstream(temp.path + "/other.jsonl") << "{\"group\": 1, \"body\": \"x\"}\n{\"group\": 2, \"body\": \"y\"}\n";
-    const Ran empty = train(temp.path + "/a", "--set data.train.tiny.path=" + temp.path + "/empty.jsonl");
+    std::ofstream(temp.path + "/other.jsonl")
+        << "{\"group\": 1, \"body\": \"x\"}\n{\"group\": 2, \"body\": \"y\"}\n";
+    const Ran empty =
+        train(temp.path + "/a", "--set data.train.tiny.path=" + temp.path + "/empty.jsonl");
     CHECK(empty.code == 5);
     CHECK(empty.output.find("[data.train.tiny]") != std::string::npos);
-    const Ran missing = train(temp.path + "/b", "--set data.train.tiny.path=" + temp.path + "/none.jsonl");
+    const Ran missing =
+        train(temp.path + "/b", "--set data.train.tiny.path=" + temp.path + "/none.jsonl");
     CHECK(missing.code != 0);
     CHECK(missing.output.find("none.jsonl") != std::string::npos);
-    const Ran other = train(temp.path + "/c", "--set ~data.pipeline.split --set ~eval.dev --set ~eval.test --set data.train.tiny.path=" + temp.path + "/other.jsonl");
+    const Ran other = train(
+        temp.path + "/c",
+        "--set ~data.pipeline.split --set ~eval.dev --set ~eval.test --set data.train.tiny.path=" +
+            temp.path + "/other.jsonl");
     CHECK(other.code == 5);
     CHECK(other.output.find("has no field `text`") != std::string::npos);
   }
@@ -260,7 +324,15 @@ TEST_SUITE("e2e.train") {
     const Ran plan = mortise_cli("plan " + kTiny);
     INFO(plan.output);
     CHECK(plan.code == 0);
-    for (const char* word : {"plugins", "model", "parameters", "tokens", "EOS trained: yes", "schedule", "memory", "fits"}) CHECK_MESSAGE(plan.output.find(word) != std::string::npos, word);
+    for (const char* word : {"plugins",
+                             "model",
+                             "parameters",
+                             "tokens",
+                             "EOS trained: yes",
+                             "schedule",
+                             "memory",
+                             "fits"})
+      CHECK_MESSAGE(plan.output.find(word) != std::string::npos, word);
     const Ran stats = mortise_cli("data stats " + kTiny + " --json");
     CHECK(stats.code == 0);
     CHECK(parse_json(stats.output).at("sources").at("train.tiny").get("records", 0) == 160);
@@ -270,7 +342,10 @@ TEST_SUITE("e2e.train") {
 
   TEST_CASE("a file of predictions is scored without a model") {
     const TempDir temp;
-    const Ran ran = mortise_cli(fmt::format("run {}/configs/recipes/evaluate_file.toml --set run.dir={}/run --json", MORTISE_SOURCE_DIR, temp.path));
+    const Ran ran = mortise_cli(
+        fmt::format("run {}/configs/recipes/evaluate_file.toml --set run.dir={}/run --json",
+                    MORTISE_SOURCE_DIR,
+                    temp.path));
     INFO(ran.output);
     CHECK(ran.code == 0);
     CHECK(score(temp.path + "/run", "exact.exact_match") == doctest::Approx(1.0 / 3));
@@ -280,15 +355,24 @@ TEST_SUITE("e2e.train") {
   TEST_CASE("an exported model is evaluated to the same score") {
     const TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
-    const Ran ran = train(temp.path + "/b", fmt::format("--set recipe.task=evaluate --set model.from={0}/a/export/hf --set tokenizer.from={0}/a/export/hf", temp.path));
+    const Ran ran = train(temp.path + "/b",
+                          fmt::format("--set recipe.task=evaluate --set model.from={0}/a/export/hf "
+                                      "--set tokenizer.from={0}/a/export/hf",
+                                      temp.path));
     INFO(ran.output);
     CHECK(ran.code == 0);
-    CHECK(score(temp.path + "/b", "test.perplexity") == doctest::Approx(score(temp.path + "/a", "test.perplexity")).epsilon(1e-6));
+    CHECK(score(temp.path + "/b", "test.perplexity") ==
+          doctest::Approx(score(temp.path + "/a", "test.perplexity")).epsilon(1e-6));
   }
 
   TEST_CASE("a sweep makes one run a point and a table") {
     const TempDir temp;
-    std::ofstream(temp.path + "/sweep.toml") << fmt::format("extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, 1e-2]\n[data.train.tiny]\npath = \"{}/tests/recipes/tiny.jsonl\"\n", kTiny, temp.path, MORTISE_SOURCE_DIR);
+    std::ofstream(temp.path + "/sweep.toml") << fmt::format(
+        "extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, "
+        "1e-2]\n[data.train.tiny]\npath = \"{}/tests/recipes/tiny.jsonl\"\n",
+        kTiny,
+        temp.path,
+        MORTISE_SOURCE_DIR);
     const Ran ran = mortise_cli("run " + temp.path + "/sweep.toml");
     INFO(ran.output);
     CHECK(ran.code == 0);
@@ -298,7 +382,9 @@ TEST_SUITE("e2e.train") {
 
   TEST_CASE("a gate that is missed ends with 4") {
     const TempDir temp;
-    CHECK(train(temp.path + "/a", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1.5'").code == 4);
-    CHECK(train(temp.path + "/b", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1e9'").code == 0);
+    CHECK(train(temp.path + "/a", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1.5'")
+              .code == 4);
+    CHECK(train(temp.path + "/b", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1e9'")
+              .code == 0);
   }
 }

@@ -1,14 +1,15 @@
-// Feeds arbitrary bytes to the readers of plugin.toml and engine.toml and to the handshake behind them: each text is
-// refused with PluginError, or gives a manifest whose names are clean, whose schemas parse or say why not, and which is
-// compared with this host without a crash.
+// Feeds arbitrary bytes to the readers of plugin.toml and engine.toml and to the handshake behind
+// them: each text is refused with PluginError, or gives a manifest whose names are clean, whose
+// schemas parse or say why not, and which is compared with this host without a crash.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
+#include "mortise/error.hpp"
+
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/manifest.hpp"
-#include "mortise/error.hpp"
 
 namespace {
 

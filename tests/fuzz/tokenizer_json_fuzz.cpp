@@ -1,6 +1,6 @@
-// Feeds arbitrary bytes to the tokenizer.json reader of tokenizer/byte_bpe, and what follows the first NUL to the tokenizer it gives.
-// The file is refused with an Error, or every encoding is sound: known ids, offsets inside the text, and an exact second reading of
-// what is written.
+// Feeds arbitrary bytes to the tokenizer.json reader of tokenizer/byte_bpe, and what follows the
+// first NUL to the tokenizer it gives. The file is refused with an Error, or every encoding is
+// sound: known ids, offsets inside the text, and an exact second reading of what is written.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
+
 #include "plugins/tokenizer/byte_bpe/encoder.hpp"
 
 namespace {
@@ -24,7 +25,9 @@ void check(bool holds) {
 void check_encoding(const Encoder& encoder, std::string_view text, const EncodeOptions& options) {
   const Encoding encoding = encoder.encode(text, options);
   check(encoding.offsets.size() == (options.offsets ? encoding.ids.size() : 0));
-  for (const auto& span : encoding.offsets) check(0 <= span.begin && span.begin <= span.end && span.end <= static_cast<int64_t>(text.size()));
+  for (const auto& span : encoding.offsets)
+    check(0 <= span.begin && span.begin <= span.end &&
+          span.end <= static_cast<int64_t>(text.size()));
   encoder.decode(encoding.ids, /*skip_special=*/true);
   encoder.decode(encoding.ids, /*skip_special=*/false);
 }

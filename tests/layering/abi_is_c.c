@@ -1,7 +1,7 @@
 /* abi.h is C11, and its layout is frozen: these numbers never change. */
-#include "mortise/abi.h"
-
 #include <stddef.h>
+
+#include "mortise/abi.h"
 
 _Static_assert(sizeof(mortise_error_sink) == 16, "the error sink is frozen");
 _Static_assert(sizeof(mortise_create_args) == 48, "the create arguments are frozen up to here");

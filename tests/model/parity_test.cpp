@@ -97,8 +97,9 @@ TEST_SUITE("model.parity") {
     }
   }
 
-  // Another number of rows makes the matrix products add in another order, so fp32 can only agree to rounding: 1e-6 of the
-  // largest logit.  That nothing but rounding differs is what the same comparison in fp64 shows.
+  // Another number of rows makes the matrix products add in another order, so fp32 can only agree
+  // to rounding: 1e-6 of the largest logit.  That nothing but rounding differs is what the same
+  // comparison in fp64 shows.
   TEST_CASE("a cached forward equals an uncached one, in chunks and token by token") {
     const c10::InferenceMode inference;
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {

@@ -1,10 +1,10 @@
 // Growing files, and the small index that metrics count n-grams with.
 #include "mortise/append_file.hpp"
 
-#include <doctest/doctest.h>
-
 #include <filesystem>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
@@ -46,9 +46,8 @@ TEST_SUITE("sdk.append_file") {
   }
 
   TEST_CASE("a file that cannot be opened is an Io error with its path") {
-    CHECK_THROWS_WITH_AS(AppendFile("/nonexistent/log"),
-                         doctest::Contains("cannot open /nonexistent/log"),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        AppendFile("/nonexistent/log"), doctest::Contains("cannot open /nonexistent/log"), Error);
   }
 
   TEST_CASE("keep_lines drops what is refused and a torn last line") {

@@ -9,7 +9,8 @@ using mortise::to_json;
 
 TEST_SUITE("sdk.json") {
   TEST_CASE("a document survives a round trip") {
-    const std::string text = R"({"a": [1, 2.5, -3.0, true, null], "b": {"中": "😀\n"}, "big": 9223372036854775807})";
+    const std::string text =
+        R"({"a": [1, 2.5, -3.0, true, null], "b": {"中": "😀\n"}, "big": 9223372036854775807})";
     CHECK(to_json(parse_json(text)) == text);
   }
 
@@ -24,7 +25,10 @@ TEST_SUITE("sdk.json") {
   }
 
   TEST_CASE("duplicate keys and deep nesting are refused") {
-    CHECK_THROWS_WITH_AS(parse_json(R"({"a":1,"a":2})"), doctest::Contains("stands twice"), mortise::DataError);
-    CHECK_THROWS_WITH_AS(parse_json(std::string(100000, '[')), doctest::Contains("deeper than 200"), mortise::DataError);
+    CHECK_THROWS_WITH_AS(
+        parse_json(R"({"a":1,"a":2})"), doctest::Contains("stands twice"), mortise::DataError);
+    CHECK_THROWS_WITH_AS(parse_json(std::string(100000, '[')),
+                         doctest::Contains("deeper than 200"),
+                         mortise::DataError);
   }
 }

@@ -1,8 +1,8 @@
 #include "mortise/random.hpp"
 
-#include <doctest/doctest.h>
-
 #include <vector>
+
+#include <doctest/doctest.h>
 
 using namespace mortise;
 
@@ -26,7 +26,8 @@ TEST_SUITE("sdk.random") {
 
   TEST_CASE("another key gives another order") {
     int equal = 0;
-    for (int64_t i = 0; i < 1000; ++i) equal += permute_index(i, 1000, 1) == permute_index(i, 1000, 2);
+    for (int64_t i = 0; i < 1000; ++i)
+      equal += permute_index(i, 1000, 1) == permute_index(i, 1000, 2);
     CHECK(equal < 20);
   }
 }

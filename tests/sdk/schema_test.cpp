@@ -8,6 +8,7 @@ namespace {
 
 struct Inner {
   int64_t depth = 2;
+
   static void describe(Schema<Inner>& s) { s.field("depth", &Inner::depth, "levels").min(1); }
 };
 
@@ -17,6 +18,7 @@ struct Config {
   std::optional<std::string> note;
   Inner inner;
   std::map<std::string, double> weights;
+
   static void describe(Schema<Config>& s) {
     s.field("lr", &Config::lr, "learning rate").above(0).max(1);
     s.field("sizes", &Config::sizes, "widths").one_of({1, 2, 4});

@@ -1,20 +1,22 @@
 // A torch::nn module behind the bridge: names, shared storage, moves and modes.
 #include "mortise/torch/nn_bridge.hpp"
 
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
-
-#include <string>
-#include <vector>
 
 namespace nn = torch::nn;
 using Bridge = mortise::NnBridge<nn::SequentialImpl>;
 
 namespace {
 
-std::shared_ptr<nn::SequentialImpl> small_net() { return nn::Sequential(nn::Linear(4, 3), nn::Dropout(0.5)).ptr(); }
+std::shared_ptr<nn::SequentialImpl> small_net() {
+  return nn::Sequential(nn::Linear(4, 3), nn::Dropout(0.5)).ptr();
+}
 
 }  // namespace
 

@@ -1,12 +1,14 @@
-// Fused operations against their eager twins in double precision: values and gradients, odd sizes, tails, masks.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <doctest/doctest.h>
+// Fused operations against their eager twins in double precision: values and gradients, odd sizes,
+// tails, masks.
+#include "mortise/torch/ops.hpp"
 
 #include <functional>
 #include <vector>
 
-#include "mortise/torch/ops.hpp"
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <doctest/doctest.h>
+
 #include "tests/support/close.hpp"
 
 namespace ops = mortise::ops;
@@ -24,7 +26,8 @@ struct Result {
 // Runs f on leaf copies and differentiates a fixed random projection of its result.
 Result run(const Function& f, const Tensors& inputs, at::ScalarType dtype) {
   Tensors leaves;
-  for (const at::Tensor& input : inputs) leaves.push_back(input.to(dtype).detach().clone().set_requires_grad(true));
+  for (const at::Tensor& input : inputs)
+    leaves.push_back(input.to(dtype).detach().clone().set_requires_grad(true));
   const at::Tensor value = f(leaves);
   at::manual_seed(7);
   (value * at::randn(value.sizes(), at::kDouble).to(dtype)).sum().backward();
@@ -33,7 +36,11 @@ Result run(const Function& f, const Tensors& inputs, at::ScalarType dtype) {
   return result;
 }
 
-void check_twins(const Function& fused, const Function& eager, const Tensors& inputs, double rtol = 2e-5, double atol = 2e-5) {
+void check_twins(const Function& fused,
+                 const Function& eager,
+                 const Tensors& inputs,
+                 double rtol = 2e-5,
+                 double atol = 2e-5) {
   const Result got = run(fused, inputs, at::kFloat), expected = run(eager, inputs, at::kDouble);
   MORTISE_CHECK_CLOSE(got.value, expected.value, rtol, atol);
   for (size_t i = 0; i < got.grads.size(); ++i) {
@@ -42,7 +49,9 @@ void check_twins(const Function& fused, const Function& eager, const Tensors& in
   }
 }
 
-at::Tensor random(at::IntArrayRef shape, double scale = 1) { return at::randn(shape, at::kDouble) * scale; }
+at::Tensor random(at::IntArrayRef shape, double scale = 1) {
+  return at::randn(shape, at::kDouble) * scale;
+}
 
 }  // namespace
 
@@ -50,16 +59,24 @@ TEST_SUITE("sdk.ops") {
   TEST_CASE("rms_norm equals its twin for any width") {
     at::manual_seed(1);
     for (const int64_t width : {1, 3, 16, 37, 256})
-      check_twins([](const Tensors& t) { return ops::rms_norm(t[0], t[1], 1e-5); }, [](const Tensors& t) { return ops::eager::rms_norm(t[0], t[1], 1e-5); },
-                  {random({3, 67, width}, 2), random({width}) + 1}, 5e-5, 5e-5);
+      check_twins([](const Tensors& t) { return ops::rms_norm(t[0], t[1], 1e-5); },
+                  [](const Tensors& t) { return ops::eager::rms_norm(t[0], t[1], 1e-5); },
+                  {random({3, 67, width}, 2), random({width}) + 1},
+                  5e-5,
+                  5e-5);
   }
 
   TEST_CASE("rope equals its twin, and positions may repeat") {
     at::manual_seed(2);
     for (const int64_t head_dim : {2, 10, 32, 66}) {
-      const at::Tensor angles = at::rand({20, head_dim / 2}, at::kFloat) * 6, positions = at::randint(0, 20, {2, 9}, at::kLong);
-      check_twins([&](const Tensors& t) { return ops::rope(t[0], angles.cos(), angles.sin(), positions); },
-                  [&](const Tensors& t) { return ops::eager::rope(t[0], angles.cos(), angles.sin(), positions); }, {random({2, 9, 3, head_dim})});
+      const at::Tensor angles = at::rand({20, head_dim / 2}, at::kFloat) * 6,
+                       positions = at::randint(0, 20, {2, 9}, at::kLong);
+      check_twins(
+          [&](const Tensors& t) { return ops::rope(t[0], angles.cos(), angles.sin(), positions); },
+          [&](const Tensors& t) {
+            return ops::eager::rope(t[0], angles.cos(), angles.sin(), positions);
+          },
+          {random({2, 9, 3, head_dim})});
     }
   }
 
@@ -72,10 +89,12 @@ TEST_SUITE("sdk.ops") {
   TEST_CASE("swiglu equals its twin, also for large arguments") {
     at::manual_seed(3);
     for (const int64_t n : {1, 5, 1000, 70001})
-      check_twins([](const Tensors& t) { return ops::swiglu(t[0], t[1]); }, [](const Tensors& t) { return ops::eager::swiglu(t[0], t[1]); },
+      check_twins([](const Tensors& t) { return ops::swiglu(t[0], t[1]); },
+                  [](const Tensors& t) { return ops::eager::swiglu(t[0], t[1]); },
                   {random({n}, 8), random({n})});
     const at::Tensor huge = at::tensor({-1000.0f, -90.0f, 90.0f, 1000.0f});
-    MORTISE_CHECK_CLOSE(ops::swiglu(huge, at::ones(4)), at::tensor({0.0f, 0.0f, 90.0f, 1000.0f}), 1e-6, 1e-30);
+    MORTISE_CHECK_CLOSE(
+        ops::swiglu(huge, at::ones(4)), at::tensor({0.0f, 0.0f, 90.0f, 1000.0f}), 1e-6, 1e-30);
   }
 
   TEST_CASE("document attention equals its twin for grouped heads and documents of every length") {
@@ -83,9 +102,18 @@ TEST_SUITE("sdk.ops") {
     const at::Tensor offsets = at::tensor({0, 1, 2, 19, 40, 57, 80}, at::kLong);
     for (const int64_t head_dim : {5, 16, 33, 64}) {
       const double scale = 0.3;
-      check_twins([&](const Tensors& t) { return ops::document_attention(t[0], t[1], t[2], offsets, scale); },
-                  [&](const Tensors& t) { return ops::eager::document_attention(t[0], t[1], t[2], offsets, scale); },
-                  {random({2, 40, 6, head_dim}), random({2, 40, 2, head_dim}), random({2, 40, 2, head_dim})}, 5e-5, 5e-5);
+      check_twins(
+          [&](const Tensors& t) {
+            return ops::document_attention(t[0], t[1], t[2], offsets, scale);
+          },
+          [&](const Tensors& t) {
+            return ops::eager::document_attention(t[0], t[1], t[2], offsets, scale);
+          },
+          {random({2, 40, 6, head_dim}),
+           random({2, 40, 2, head_dim}),
+           random({2, 40, 2, head_dim})},
+          5e-5,
+          5e-5);
     }
   }
 
@@ -94,7 +122,8 @@ TEST_SUITE("sdk.ops") {
     CHECK_THROWS(ops::document_attention(x, x, x, at::tensor({0, 3}, at::kLong), 1));
   }
 
-  TEST_CASE("chunked cross-entropy equals its twin with smoothing, z-loss, bias, mask and odd chunks") {
+  TEST_CASE(
+      "chunked cross-entropy equals its twin with smoothing, z-loss, bias, mask and odd chunks") {
     at::manual_seed(5);
     const at::Tensor targets = at::randint(0, 101, {77}, at::kLong);
     for (const bool masked : {false, true})
@@ -102,15 +131,26 @@ TEST_SUITE("sdk.ops") {
         for (const int64_t chunk : {int64_t{0}, int64_t{10}}) {
           const at::Tensor mask = masked ? at::rand({77}) > 0.4 : at::Tensor();
           const ops::CrossEntropyOptions options{smoothing, smoothing > 0 ? 1e-2 : 0.0, chunk};
-          check_twins([&](const Tensors& t) { return ops::chunked_cross_entropy(t[0], t[1], t[2], targets, mask, options).first; },
-                      [&](const Tensors& t) { return ops::eager::cross_entropy(t[0], t[1], t[2], targets, mask, options).first; },
-                      {random({77, 24}), random({101, 24}), random({101})}, 5e-5, 5e-4);
+          check_twins(
+              [&](const Tensors& t) {
+                return ops::chunked_cross_entropy(t[0], t[1], t[2], targets, mask, options).first;
+              },
+              [&](const Tensors& t) {
+                return ops::eager::cross_entropy(t[0], t[1], t[2], targets, mask, options).first;
+              },
+              {random({77, 24}), random({101, 24}), random({101})},
+              5e-5,
+              5e-4);
         }
   }
 
   TEST_CASE("a batch whose every target is masked has no loss and zero gradients") {
-    at::Tensor hidden = at::randn({4, 8}).set_requires_grad(true), weight = at::randn({9, 8}).set_requires_grad(true);
-    const at::Tensor loss = ops::chunked_cross_entropy(hidden, weight, {}, at::zeros({4}, at::kLong), at::zeros({4}, at::kBool), {}).first;
+    at::Tensor hidden = at::randn({4, 8}).set_requires_grad(true),
+               weight = at::randn({9, 8}).set_requires_grad(true);
+    const at::Tensor loss =
+        ops::chunked_cross_entropy(
+            hidden, weight, {}, at::zeros({4}, at::kLong), at::zeros({4}, at::kBool), {})
+            .first;
     loss.backward();
     CHECK(loss.item<float>() == 0);
     CHECK(hidden.grad().abs().max().item<float>() == 0);
@@ -118,7 +158,8 @@ TEST_SUITE("sdk.ops") {
   }
 
   TEST_CASE("a target outside the vocabulary is refused") {
-    CHECK_THROWS(ops::chunked_cross_entropy(at::zeros({1, 2}), at::zeros({3, 2}), {}, at::full({1}, 3, at::kLong), {}, {}));
+    CHECK_THROWS(ops::chunked_cross_entropy(
+        at::zeros({1, 2}), at::zeros({3, 2}), {}, at::full({1}, 3, at::kLong), {}, {}));
   }
 
   TEST_CASE("bits do not depend on the number of threads") {

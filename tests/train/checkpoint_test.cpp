@@ -1,13 +1,14 @@
 // Checkpoints: whole or absent, verified, the newest kept, and disks that fill up.
-#include <ATen/ATen.h>
-#include <doctest/doctest.h>
-#include <sys/resource.h>
+#include "core/engine/checkpoint/checkpoint.hpp"
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
-#include "core/engine/checkpoint/checkpoint.hpp"
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 
@@ -22,7 +23,9 @@ struct TempDir {
     char name[] = "/tmp/mortise_checkpoint_XXXXXX";
     path = mkdtemp(name);
   }
+
   ~TempDir() { fs::remove_all(path); }
+
   std::string path;
 };
 
@@ -44,7 +47,9 @@ struct FileLimit {
     const rlimit limit{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+
   ~FileLimit() { setrlimit(RLIMIT_FSIZE, &before); }
+
   rlimit before{};
 };
 
@@ -86,8 +91,13 @@ TEST_SUITE("train.checkpoint") {
     CHECK(read.as_int() == 3);
     CHECK(back.equal(m));
     CHECK_FALSE(none.defined());
-    CHECK_THROWS_WITH_AS(loader.tensor("m", wrong), doctest::Contains("tensor `part.m` is F32 [4] in the checkpoint and F32 [5] here"), DataError);
-    CHECK_THROWS_WITH_AS(loader.value("missing", read), doctest::Contains("holds no state `part.missing`"), DataError);
+    CHECK_THROWS_WITH_AS(
+        loader.tensor("m", wrong),
+        doctest::Contains("tensor `part.m` is F32 [4] in the checkpoint and F32 [5] here"),
+        DataError);
+    CHECK_THROWS_WITH_AS(loader.value("missing", read),
+                         doctest::Contains("holds no state `part.missing`"),
+                         DataError);
   }
 
   TEST_CASE("a changed or short file is named") {
@@ -100,15 +110,20 @@ TEST_SUITE("train.checkpoint") {
       file.seekp(-3, std::ios::end);
       file.put('x');
       file.close();
-      CHECK_THROWS_WITH_AS(CheckpointReader(dir.path + "/step-1"), doctest::Contains("was changed since it was written"), DataError);
+      CHECK_THROWS_WITH_AS(CheckpointReader(dir.path + "/step-1"),
+                           doctest::Contains("was changed since it was written"),
+                           DataError);
     }
     SUBCASE("short") {
       fs::resize_file(path, fs::file_size(path) - 1);
-      CHECK_THROWS_WITH_AS(CheckpointReader(dir.path + "/step-1"), doctest::Contains("its manifest says"), DataError);
+      CHECK_THROWS_WITH_AS(CheckpointReader(dir.path + "/step-1"),
+                           doctest::Contains("its manifest says"),
+                           DataError);
     }
     SUBCASE("no manifest") {
       fs::remove(dir.path + "/step-1/manifest.json");
-      CHECK_THROWS_WITH_AS(CheckpointReader(dir.path + "/step-1"), doctest::Contains("is no checkpoint"), DataError);
+      CHECK_THROWS_WITH_AS(
+          CheckpointReader(dir.path + "/step-1"), doctest::Contains("is no checkpoint"), DataError);
     }
   }
 

@@ -1,12 +1,13 @@
 // Cutting, packing, ordering and batching of documents.
-#include <ATen/ATen.h>
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <set>
 
-#include "core/engine/data/batch.hpp"
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
 #include "mortise/error.hpp"
+
+#include "core/engine/data/batch.hpp"
 
 using namespace mortise;        // NOLINT: a test file
 using namespace mortise::core;  // NOLINT
@@ -17,7 +18,8 @@ namespace {
 TokenSet documents(const std::vector<int64_t>& lengths) {
   TokenSet set;
   for (size_t d = 0; d < lengths.size(); ++d) {
-    for (int64_t i = 0; i < lengths[d]; ++i) set.ids.push_back(static_cast<int32_t>(100 * d) + static_cast<int32_t>(i));
+    for (int64_t i = 0; i < lengths[d]; ++i)
+      set.ids.push_back(static_cast<int32_t>(100 * d) + static_cast<int32_t>(i));
     set.begins.push_back(set.num_tokens());
     set.prompts.push_back(0);
   }
@@ -44,7 +46,8 @@ TEST_SUITE("train.rows") {
       for (const Piece& piece : rows.row(r)) {
         used += piece.length;
         for (int64_t i = 0; i < piece.length; ++i) {
-          const int32_t input = tokens.ids[static_cast<size_t>(piece.begin + i)], target = tokens.ids[static_cast<size_t>(piece.begin + i + 1)];
+          const int32_t input = tokens.ids[static_cast<size_t>(piece.begin + i)],
+                        target = tokens.ids[static_cast<size_t>(piece.begin + i + 1)];
           CHECK(target == input + 1);
           seen.emplace(piece.document, target);
         }
@@ -56,7 +59,8 @@ TEST_SUITE("train.rows") {
     CHECK(static_cast<int64_t>(seen.size()) == expected);
     CHECK(std::set(seen.begin(), seen.end()).size() == seen.size());
     CHECK(rows.total_targets() == expected);
-    CHECK(static_cast<double>(rows.total_inputs()) / static_cast<double>(rows.num_rows() * 32) > 0.95);
+    CHECK(static_cast<double>(rows.total_inputs()) / static_cast<double>(rows.num_rows() * 32) >
+          0.95);
   }
 
   TEST_CASE("a document longer than a row is split, truncated or refused") {
@@ -67,7 +71,9 @@ TEST_SUITE("train.rows") {
     batch.overlong = "truncate";
     CHECK(RowSet(tokens, batch, 1).total_targets() == 16 + 4);
     batch.overlong = "error";
-    CHECK_THROWS_WITH_AS(RowSet(tokens, batch, 1), doctest::Contains("document 0 has 71 tokens; a row holds 16"), DataError);
+    CHECK_THROWS_WITH_AS(RowSet(tokens, batch, 1),
+                         doctest::Contains("document 0 has 71 tokens; a row holds 16"),
+                         DataError);
   }
 
   TEST_CASE("prompts are read but not trained") {
@@ -134,6 +140,7 @@ TEST_SUITE("train.rows") {
     run.tokens = 320;
     CHECK(total_steps(run, batch, rows) == 10);
     run.steps = 3;
-    CHECK_THROWS_WITH(total_steps(run, batch, rows), doctest::Contains("exactly one of run.steps, run.tokens and run.epochs"));
+    CHECK_THROWS_WITH(total_steps(run, batch, rows),
+                      doctest::Contains("exactly one of run.steps, run.tokens and run.epochs"));
   }
 }

@@ -1,11 +1,13 @@
 // The guard over the first steps.
+#include "core/engine/train/self_check.hpp"
+
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
-#include "core/engine/model/tensor_rules.hpp"
-#include "core/engine/train/self_check.hpp"
-#include "core/engine/train/trainer.hpp"
 #include "mortise/error.hpp"
+
+#include "core/engine/model/tensor_rules.hpp"
+#include "core/engine/train/trainer.hpp"
 
 using namespace mortise;        // NOLINT: a test file
 using namespace mortise::core;  // NOLINT
@@ -20,6 +22,7 @@ struct Two final : Module {
     a.zero_();
     b.zero_();
   }
+
   at::Tensor a, b;
 };
 
@@ -36,7 +39,8 @@ TEST_SUITE("train.self_check") {
     SelfCheck check(model);
     move(model.a);
     check.after_step(0.1);
-    CHECK_THROWS_WITH_AS(check.finish(true), doctest::Contains("did not move in the first 3 steps: b"), Error);
+    CHECK_THROWS_WITH_AS(
+        check.finish(true), doctest::Contains("did not move in the first 3 steps: b"), Error);
     CHECK_NOTHROW(check.finish(false));
     move(model.b);
     CHECK_NOTHROW(check.finish(true));
@@ -56,7 +60,9 @@ TEST_SUITE("train.self_check") {
     move(model.a);
     move(model.b);
     check.after_step(0.1);
-    CHECK_THROWS_WITH_AS(check.finish(true), doctest::Contains("frozen tensors changed in the first 3 steps: b"), Error);
+    CHECK_THROWS_WITH_AS(check.finish(true),
+                         doctest::Contains("frozen tensors changed in the first 3 steps: b"),
+                         Error);
   }
 
   TEST_CASE("patterns of optimizer.groups") {

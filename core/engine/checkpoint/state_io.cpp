@@ -11,29 +11,43 @@ namespace mortise::core {
 namespace {
 
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
-  return {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.nbytes())};
+  return {static_cast<const std::byte*>(tensor.const_data_ptr()),
+          static_cast<size_t>(tensor.nbytes())};
 }
 
 }  // namespace
 
 Dtype dtype_of(at::ScalarType type) {
   switch (type) {
-    case at::kBool: return Dtype::Bool;
-    case at::kByte: return Dtype::U8;
-    case at::kChar: return Dtype::I8;
-    case at::kShort: return Dtype::I16;
-    case at::kInt: return Dtype::I32;
-    case at::kLong: return Dtype::I64;
-    case at::kHalf: return Dtype::F16;
-    case at::kBFloat16: return Dtype::BF16;
-    case at::kFloat: return Dtype::F32;
-    case at::kDouble: return Dtype::F64;
-    default: break;
+    case at::kBool:
+      return Dtype::Bool;
+    case at::kByte:
+      return Dtype::U8;
+    case at::kChar:
+      return Dtype::I8;
+    case at::kShort:
+      return Dtype::I16;
+    case at::kInt:
+      return Dtype::I32;
+    case at::kLong:
+      return Dtype::I64;
+    case at::kHalf:
+      return Dtype::F16;
+    case at::kBFloat16:
+      return Dtype::BF16;
+    case at::kFloat:
+      return Dtype::F32;
+    case at::kDouble:
+      return Dtype::F64;
+    default:
+      break;
   }
   throw Error(Code::Usage, fmt::format("tensors of type {} cannot be stored", c10::toString(type)));
 }
 
-std::string StateSaver::full(std::string_view name) const { return fmt::format("{}.{}", prefix_, name); }
+std::string StateSaver::full(std::string_view name) const {
+  return fmt::format("{}.{}", prefix_, name);
+}
 
 void StateSaver::value(std::string_view name, Value& value) {
   const std::string key = full(name);
@@ -42,14 +56,18 @@ void StateSaver::value(std::string_view name, Value& value) {
 }
 
 void StateSaver::tensor(std::string_view name, at::Tensor& tensor) {
-  if (tensor.defined()) tensors.emplace_back(full(name), tensor);
-  else values[full(name)] = "undefined";
+  if (tensor.defined())
+    tensors.emplace_back(full(name), tensor);
+  else
+    values[full(name)] = "undefined";
 }
 
 void StateLoader::value(std::string_view name, Value& value) {
   const std::string key = fmt::format("{}.{}", prefix_, name);
   const Value* found = values_.find(key);
-  if (found == nullptr) throw DataError(fmt::format("the checkpoint holds no state `{}`", key), "it was written by another version of the plugin; start a new run");
+  if (found == nullptr)
+    throw DataError(fmt::format("the checkpoint holds no state `{}`", key),
+                    "it was written by another version of the plugin; start a new run");
   value = *found;
 }
 
@@ -80,11 +98,17 @@ void read_tensor(const safetensors::File& file, const std::string& name, at::Ten
   const safetensors::Entry* entry = file.header().find(name);
   if (entry == nullptr) throw DataError(fmt::format("the checkpoint holds no tensor `{}`", name));
   MORTISE_ASSERT(target.defined(), "tensor {} is undefined here and defined in the file", name);
-  if (entry->dtype != dtype_of(target.scalar_type()) || at::IntArrayRef(entry->shape) != target.sizes())
-    throw DataError(fmt::format("tensor `{}` is {} [{}] in the checkpoint and {} [{}] here", name, dtype_name(entry->dtype), fmt::join(entry->shape, ", "),
-                                dtype_name(dtype_of(target.scalar_type())), fmt::join(target.sizes().vec(), ", ")));
+  if (entry->dtype != dtype_of(target.scalar_type()) ||
+      at::IntArrayRef(entry->shape) != target.sizes())
+    throw DataError(fmt::format("tensor `{}` is {} [{}] in the checkpoint and {} [{}] here",
+                                name,
+                                dtype_name(entry->dtype),
+                                fmt::join(entry->shape, ", "),
+                                dtype_name(dtype_of(target.scalar_type())),
+                                fmt::join(target.sizes().vec(), ", ")));
   const auto bytes = file.data(*entry);
-  const at::Tensor stored = at::from_blob(const_cast<std::byte*>(bytes.data()), entry->shape, target.options().requires_grad(false));
+  const at::Tensor stored = at::from_blob(
+      const_cast<std::byte*>(bytes.data()), entry->shape, target.options().requires_grad(false));
   at::NoGradGuard no_grad;
   target.copy_(stored);
 }

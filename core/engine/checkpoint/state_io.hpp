@@ -1,14 +1,15 @@
 // The two sides of StateIo: gathering the state of components, and giving it back.
 //
-// Every component gets a prefix ("optimizer"), so a value is "optimizer.step" and a tensor "optimizer.m.0".
+// Every component gets a prefix ("optimizer"), so a value is "optimizer.step" and a tensor
+// "optimizer.m.0".
 #pragma once
-
-#include <ATen/core/Tensor.h>
 
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "mortise/safetensors.hpp"
 #include "mortise/state.hpp"
@@ -23,7 +24,9 @@ class StateSaver final : public StateIo {
  public:
   /// What follows is stored under `prefix`.
   void begin(std::string prefix) { prefix_ = std::move(prefix); }
+
   bool loading() const override { return false; }
+
   void value(std::string_view name, Value& value) override;
   void tensor(std::string_view name, at::Tensor& tensor) override;
   Value values = Value::table();
@@ -38,8 +41,11 @@ class StateSaver final : public StateIo {
 class StateLoader final : public StateIo {
  public:
   StateLoader(const Value& values, const safetensors::File& file) : values_(values), file_(file) {}
+
   void begin(std::string prefix) { prefix_ = std::move(prefix); }
+
   bool loading() const override { return true; }
+
   void value(std::string_view name, Value& value) override;
   void tensor(std::string_view name, at::Tensor& tensor) override;
 

@@ -1,9 +1,9 @@
 // Filling ids, positions, segments, offsets and targets of a batch.
 #include "core/engine/data/batch.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
+
+#include <ATen/ATen.h>
 
 namespace mortise::core {
 
@@ -47,7 +47,8 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
       batch.num_targets += piece.length - piece.masked;
       batch.num_inputs += piece.length;
     }
-    for (; place < (r + 1) * width; ++place) {  // padding: its own document, split so that it costs no attention
+    for (; place < (r + 1) * width;
+         ++place) {  // padding: its own document, split so that it costs no attention
       batch.tokens.positions_BT.data_ptr<int64_t>()[place] = 0;
       offsets.push_back(place + 1);
     }

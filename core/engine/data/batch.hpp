@@ -10,14 +10,14 @@ namespace mortise::core {
 
 struct Batch {
   TokenBatch tokens;
-  at::Tensor targets_N;   // int64, row-major as hidden.view(N, D)
-  at::Tensor mask_N;      // bool; undefined when all targets count
+  at::Tensor targets_N;  // int64, row-major as hidden.view(N, D)
+  at::Tensor mask_N;     // bool; undefined when all targets count
   int64_t num_targets = 0;
-  int64_t num_inputs = 0; // tokens that are no padding
+  int64_t num_inputs = 0;  // tokens that are no padding
 };
 
-/// Makes tensors of rows, each as long as the longest of them; what is missing is padding (segment 0, masked by position).
-/// Thread: [any-thread].
+/// Makes tensors of rows, each as long as the longest of them; what is missing is padding (segment
+/// 0, masked by position). Thread: [any-thread].
 Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int64_t> indices);
 
 }  // namespace mortise::core

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
-#include "core/engine/data/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
+
+#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 
@@ -23,8 +24,13 @@ struct Step {
 class Collector final : public RecordSink {
  public:
   Collector(std::vector<CorpusRow>& rows, StepCount& count) : rows_(rows), count_(count) {}
+
   void keep(Record record) override { rows_.push_back({std::move(record), source}); }
-  void drop(const Record&, std::string_view reason) override { ++count_.dropped[std::string(reason)]; }
+
+  void drop(const Record&, std::string_view reason) override {
+    ++count_.dropped[std::string(reason)];
+  }
+
   int32_t source = 0;
 
  private:
@@ -45,22 +51,36 @@ std::vector<Step> make_pipeline(const Value& recipe, Host& host) {
     if (table.get("type", "") == "none") continue;
     steps.push_back({name, table.get("order", 1), make<Transform>(host, table, {})});
   }
-  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.order < b.order; });
+  std::stable_sort(
+      steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.order < b.order; });
   return steps;
 }
 
 // Reads one source to its end.
-void read_source(const std::string& name, const Value& table, Host& host, std::vector<CorpusRow>& rows, Corpus& corpus) {
+void read_source(const std::string& name,
+                 const Value& table,
+                 Host& host,
+                 std::vector<CorpusRow>& rows,
+                 Corpus& corpus) {
   try {
     const auto source = make<DataSource>(host, table, DataSourceArgs{});
     const auto index = static_cast<int32_t>(corpus.sources.size());
     const size_t before = rows.size();
-    for (CorpusRow row{{}, index}; source->next(row.record); row = {{}, index}) rows.push_back(std::move(row));
-    corpus.sources.push_back({name, source->fingerprint(), table.get("weight", 1.0), source->report()});
-    if (rows.size() == before) throw DataError("there is no record in it", "check the path and the file; `mortise data stats RECIPE` shows what is read");
+    for (CorpusRow row{{}, index}; source->next(row.record); row = {{}, index})
+      rows.push_back(std::move(row));
+    corpus.sources.push_back(
+        {name, source->fingerprint(), table.get("weight", 1.0), source->report()});
+    if (rows.size() == before)
+      throw DataError(
+          "there is no record in it",
+          "check the path and the file; `mortise data stats RECIPE` shows what is read");
     const DataReport& report = corpus.sources.back().report;
     if (report.skipped + report.repaired > 0)
-      log::warn("data source has bad rows source={} records={} skipped={} repaired={}", name, report.records, report.skipped, report.repaired);
+      log::warn("data source has bad rows source={} records={} skipped={} repaired={}",
+                name,
+                report.records,
+                report.skipped,
+                report.repaired);
   } catch (Error& error) {
     error.add_context(fmt::format("while reading [data.{}]", name));
     throw;
@@ -103,7 +123,9 @@ void read_train(const Value& recipe, Host& host, std::vector<Step>& steps, Corpu
     corpus.parts[part].push_back(std::move(row));
   }
   if (corpus.parts["train"].empty())
-    throw DataError("no record is left for training", "the counts of each step are in `mortise data stats RECIPE`; check the pipeline's limits");
+    throw DataError(
+        "no record is left for training",
+        "the counts of each step are in `mortise data stats RECIPE`; check the pipeline's limits");
 }
 
 void read_eval(const Value& recipe, Host& host, std::vector<Step>& steps, Corpus& corpus) {
@@ -112,7 +134,10 @@ void read_eval(const Value& recipe, Host& host, std::vector<Step>& steps, Corpus
   for (const auto& [name, table] : tables->as_table()) {
     if (table.get("type", "") == "none") continue;
     if (corpus.parts.contains(name))
-      throw DataError(fmt::format("the name `{}` of [data.eval.{}] is also a split of the training data", name, name), "give the table another name");
+      throw DataError(
+          fmt::format(
+              "the name `{}` of [data.eval.{}] is also a split of the training data", name, name),
+          "give the table another name");
     std::vector<CorpusRow> rows;
     read_source("eval." + name, table, host, rows, corpus);
     for (Step& step : steps) {
@@ -120,14 +145,16 @@ void read_eval(const Value& recipe, Host& host, std::vector<Step>& steps, Corpus
       StepCount uncounted;
       if (traits.per_row && !traits.needs_fit && !traits.global) apply_step(step, rows, uncounted);
     }
-    if (rows.empty()) throw DataError(fmt::format("no record of [data.eval.{}] is left after the pipeline", name));
+    if (rows.empty())
+      throw DataError(fmt::format("no record of [data.eval.{}] is left after the pipeline", name));
     corpus.parts[name] = std::move(rows);
   }
 }
 
 std::string fingerprint_of(const Value& recipe, const Corpus& corpus) {
   Digest digest;
-  for (const SourceCount& source : corpus.sources) digest.add(source.name).add(source.fingerprint).add(fmt::format("{}", source.weight));
+  for (const SourceCount& source : corpus.sources)
+    digest.add(source.name).add(source.fingerprint).add(fmt::format("{}", source.weight));
   if (const Value* tables = section(recipe, "pipeline")) digest.add(to_json(*tables));
   return digest.text();
 }
@@ -141,7 +168,8 @@ Corpus load_corpus(const Value& recipe, Host& host) {
   read_train(recipe, host, steps, corpus);
   read_eval(recipe, host, steps, corpus);
   for (const StepCount& step : corpus.steps)
-    for (const auto& [reason, count] : step.dropped) log::info("dropped step={} reason={} records={}", step.name, reason, count);
+    for (const auto& [reason, count] : step.dropped)
+      log::info("dropped step={} reason={} records={}", step.name, reason, count);
   corpus.fingerprint = fingerprint_of(recipe, corpus);
   return corpus;
 }
@@ -151,9 +179,12 @@ const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::strin
   if (found != corpus.parts.end() && !found->second.empty()) return found->second;
   std::string known;
   for (const auto& [part, rows] : corpus.parts)
-    if (!rows.empty()) known += fmt::format("{}{} ({} records)", known.empty() ? "" : ", ", part, rows.size());
-  throw DataError(fmt::format("there is no data named `{}`; there are: {}", name, known.empty() ? "none" : known),
-                  fmt::format("add [data.eval.{}], or a `split` step to [data.pipeline] that makes it", name));
+    if (!rows.empty())
+      known += fmt::format("{}{} ({} records)", known.empty() ? "" : ", ", part, rows.size());
+  throw DataError(
+      fmt::format(
+          "there is no data named `{}`; there are: {}", name, known.empty() ? "none" : known),
+      fmt::format("add [data.eval.{}], or a `split` step to [data.pipeline] that makes it", name));
 }
 
 RowText row_text(const Record& record) {
@@ -163,11 +194,16 @@ RowText row_text(const Record& record) {
   };
   if (const std::string* text = field("text")) return {*text, 0};
   const std::string *prompt = field("prompt"), *response = field("response");
-  if (prompt != nullptr && response != nullptr) return {*prompt + *response, static_cast<int64_t>(prompt->size())};
+  if (prompt != nullptr && response != nullptr)
+    return {*prompt + *response, static_cast<int64_t>(prompt->size())};
   std::string keys;
-  for (const auto& [key, value] : record.fields.as_table()) keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
-  throw DataError(fmt::format("record {} has no field `text`, nor `prompt` and `response`; it has: {}", record.id, keys.empty() ? "nothing" : keys),
-                  "add a step to [data.pipeline] that makes `text`, for example type = \"prompt_template\"");
+  for (const auto& [key, value] : record.fields.as_table())
+    keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+  throw DataError(
+      fmt::format("record {} has no field `text`, nor `prompt` and `response`; it has: {}",
+                  record.id,
+                  keys.empty() ? "nothing" : keys),
+      "add a step to [data.pipeline] that makes `text`, for example type = \"prompt_template\"");
 }
 
 }  // namespace mortise::core

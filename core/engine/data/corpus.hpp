@@ -1,7 +1,8 @@
 // From [data.*] to records: the sources, the ordered pipeline, and the splits.
 //
-// Train sources run through the whole pipeline together (deduplication and splits see all of them); a field `split` that a
-// transform wrote says where a record goes ("train" when there is none).  Eval sources run through the per-row steps only.
+// Train sources run through the whole pipeline together (deduplication and splits see all of them);
+// a field `split` that a transform wrote says where a record goes ("train" when there is none).
+// Eval sources run through the per-row steps only.
 #pragma once
 
 #include <cstdint>
@@ -45,19 +46,20 @@ struct Corpus {
   std::string fingerprint;  // of contents and pipeline parameters, not of paths
 };
 
-/// Reads all data of a resolved recipe.  Throws: DataError naming source, file and line; an empty result is an error.
-/// Thread: [main-thread].
+/// Reads all data of a resolved recipe.  Throws: DataError naming source, file and line; an empty
+/// result is an error. Thread: [main-thread].
 Corpus load_corpus(const Value& recipe, Host& host);
 
 /// Returns a part.  Throws: DataError listing the parts there are.
 const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::string& name);
 
-/// The text that a language model reads: `text`, or `prompt` followed by `response`.  prompt_bytes: what is not trained.
-/// Throws: DataError naming the record.
+/// The text that a language model reads: `text`, or `prompt` followed by `response`.  prompt_bytes:
+/// what is not trained. Throws: DataError naming the record.
 struct RowText {
   std::string text;
   int64_t prompt_bytes = 0;
 };
+
 RowText row_text(const Record& record);
 
 }  // namespace mortise::core

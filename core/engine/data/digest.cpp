@@ -15,6 +15,7 @@ struct Digest::State {
 };
 
 Digest::Digest() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->hash); }
+
 Digest::~Digest() = default;
 
 Digest& Digest::add(std::span<const std::byte> bytes) {
@@ -24,13 +25,17 @@ Digest& Digest::add(std::span<const std::byte> bytes) {
   return *this;
 }
 
-Digest& Digest::add(std::string_view text) { return add(std::as_bytes(std::span(text.data(), text.size()))); }
+Digest& Digest::add(std::string_view text) {
+  return add(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 std::string Digest::text() const {
   const XXH128_hash_t hash = XXH3_128bits_digest(&state_->hash);
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::string file_digest(const std::string& path) { return Digest().add(MappedFile::open(path)->bytes()).text(); }
+std::string file_digest(const std::string& path) {
+  return Digest().add(MappedFile::open(path)->bytes()).text();
+}
 
 }  // namespace mortise::core

@@ -1,4 +1,5 @@
-// A 128-bit digest (XXH3) for fingerprints and checksums: not cryptographic, fast enough to never matter.
+// A 128-bit digest (XXH3) for fingerprints and checksums: not cryptographic, fast enough to never
+// matter.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,8 @@ namespace mortise::core {
 
 namespace {
 
-constexpr int64_t kOpenRows = 64;  // rows that first-fit looks at: 98–99 % full for short documents, and linear time
+constexpr int64_t kOpenRows =
+    64;  // rows that first-fit looks at: 98–99 % full for short documents, and linear time
 
 int64_t document_at(int64_t place, int64_t count, bool shuffle, uint64_t seed) {
   return shuffle ? permute_index(place, count, mix_key(seed, "documents")) : place;
@@ -19,12 +20,17 @@ int64_t document_at(int64_t place, int64_t count, bool shuffle, uint64_t seed) {
 
 }  // namespace
 
-RowSet::RowSet(const TokenSet& tokens, const BatchTable& batch, uint64_t seed) : seq_len_(batch.seq_len) {
-  // Without document borders a packed row is a window of one long text, and targets cross documents.
+RowSet::RowSet(const TokenSet& tokens, const BatchTable& batch, uint64_t seed)
+    : seq_len_(batch.seq_len) {
+  // Without document borders a packed row is a window of one long text, and targets cross
+  // documents.
   const bool stream = batch.packing && !batch.document_mask;
   const std::vector<Piece> pieces = stream ? cut_stream(tokens) : cut(tokens, batch, seed);
   pack(pieces, batch.packing && !stream ? kOpenRows : 0);
-  if (total_targets_ == 0) throw DataError(fmt::format("no document has a token to predict: {} documents, {} tokens", tokens.num_documents(), tokens.num_tokens()));
+  if (total_targets_ == 0)
+    throw DataError(fmt::format("no document has a token to predict: {} documents, {} tokens",
+                                tokens.num_documents(),
+                                tokens.num_tokens()));
 }
 
 std::vector<Piece> RowSet::cut(const TokenSet& tokens, const BatchTable& batch, uint64_t seed) {
@@ -38,14 +44,21 @@ std::vector<Piece> RowSet::cut(const TokenSet& tokens, const BatchTable& batch, 
     if (inputs > seq_len_) {
       ++num_overlong_;
       if (batch.overlong == "error")
-        throw DataError(fmt::format("document {} has {} tokens; a row holds {}", document, inputs + 1, seq_len_),
-                        "batch.overlong = \"split\" or \"truncate\", a larger batch.seq_len, or a `chunk` step in [data.pipeline]");
+        throw DataError(
+            fmt::format(
+                "document {} has {} tokens; a row holds {}", document, inputs + 1, seq_len_),
+            "batch.overlong = \"split\" or \"truncate\", a larger batch.seq_len, or a `chunk` step "
+            "in [data.pipeline]");
       if (batch.overlong == "truncate") inputs = seq_len_;
     }
-    const int64_t unpredicted = std::max<int64_t>(0, tokens.prompts[d] - 1);  // target i is token i + 1
+    const int64_t unpredicted =
+        std::max<int64_t>(0, tokens.prompts[d] - 1);  // target i is token i + 1
     for (int64_t done = 0; done < inputs; done += seq_len_) {
       const int64_t length = std::min(seq_len_, inputs - done);
-      pieces.push_back({begin + done, static_cast<int32_t>(length), static_cast<int32_t>(std::clamp<int64_t>(unpredicted - done, 0, length)), document});
+      pieces.push_back({begin + done,
+                        static_cast<int32_t>(length),
+                        static_cast<int32_t>(std::clamp<int64_t>(unpredicted - done, 0, length)),
+                        document});
     }
   }
   return pieces;
@@ -54,16 +67,19 @@ std::vector<Piece> RowSet::cut(const TokenSet& tokens, const BatchTable& batch, 
 std::vector<Piece> RowSet::cut_stream(const TokenSet& tokens) const {
   std::vector<Piece> pieces;
   for (int64_t begin = 0; begin + 1 < tokens.num_tokens(); begin += seq_len_)
-    pieces.push_back({begin, static_cast<int32_t>(std::min(seq_len_, tokens.num_tokens() - 1 - begin)), 0, 0});
+    pieces.push_back(
+        {begin, static_cast<int32_t>(std::min(seq_len_, tokens.num_tokens() - 1 - begin)), 0, 0});
   return pieces;
 }
 
-// First fit over the newest `window` open rows; a row is written when it is full or falls out of the window.
+// First fit over the newest `window` open rows; a row is written when it is full or falls out of
+// the window.
 void RowSet::pack(const std::vector<Piece>& pieces, int64_t window) {
   struct Open {
     std::vector<Piece> pieces;
     int64_t free = 0;
   };
+
   std::vector<Open> open;
   const auto close = [&](size_t index) {
     int64_t targets = 0;
@@ -78,7 +94,8 @@ void RowSet::pack(const std::vector<Piece>& pieces, int64_t window) {
     open.erase(open.begin() + static_cast<std::ptrdiff_t>(index));
   };
   for (const Piece& piece : pieces) {
-    auto fit = std::find_if(open.begin(), open.end(), [&](const Open& row) { return row.free >= piece.length; });
+    auto fit = std::find_if(
+        open.begin(), open.end(), [&](const Open& row) { return row.free >= piece.length; });
     if (fit == open.end()) {
       if (static_cast<int64_t>(open.size()) >= std::max<int64_t>(1, window)) close(0);
       fit = open.insert(open.end(), Open{{}, seq_len_});
@@ -91,22 +108,30 @@ void RowSet::pack(const std::vector<Piece>& pieces, int64_t window) {
 }
 
 std::span<const Piece> RowSet::row(int64_t index) const {
-  const auto begin = static_cast<size_t>(first_[static_cast<size_t>(index)]), end = static_cast<size_t>(first_[static_cast<size_t>(index) + 1]);
+  const auto begin = static_cast<size_t>(first_[static_cast<size_t>(index)]),
+             end = static_cast<size_t>(first_[static_cast<size_t>(index) + 1]);
   return std::span(pieces_).subspan(begin, end - begin);
 }
 
 int64_t RowOrder::at(int64_t consumed) const {
   const int64_t index = consumed % num_rows_;
-  return shuffle_ ? permute_index(index, num_rows_, mix_key(seed_, fmt::format("epoch {}", epoch(consumed)))) : index;
+  return shuffle_ ? permute_index(
+                        index, num_rows_, mix_key(seed_, fmt::format("epoch {}", epoch(consumed))))
+                  : index;
 }
 
 int64_t total_steps(const RunTable& run, const BatchTable& batch, const RowSet& rows) {
-  const int given = int{run.steps.has_value()} + int{run.tokens.has_value()} + int{run.epochs.has_value()};
-  MORTISE_CHECK(given == 1, "exactly one of run.steps, run.tokens and run.epochs must be set, got {}", given);
+  const int given =
+      int{run.steps.has_value()} + int{run.tokens.has_value()} + int{run.epochs.has_value()};
+  MORTISE_CHECK(
+      given == 1, "exactly one of run.steps, run.tokens and run.epochs must be set, got {}", given);
   if (run.steps) return *run.steps;
-  const double per_row = static_cast<double>(rows.total_inputs()) / static_cast<double>(rows.num_rows());
-  const double wanted_rows = run.epochs ? *run.epochs * static_cast<double>(rows.num_rows()) : static_cast<double>(*run.tokens) / per_row;
-  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(wanted_rows / static_cast<double>(batch.global))));
+  const double per_row =
+      static_cast<double>(rows.total_inputs()) / static_cast<double>(rows.num_rows());
+  const double wanted_rows = run.epochs ? *run.epochs * static_cast<double>(rows.num_rows())
+                                        : static_cast<double>(*run.tokens) / per_row;
+  return std::max<int64_t>(
+      1, static_cast<int64_t>(std::ceil(wanted_rows / static_cast<double>(batch.global))));
 }
 
 }  // namespace mortise::core

@@ -1,10 +1,10 @@
 // Making the tokenizer and encoding the records, in parallel over documents.
 #include "core/engine/data/tokens.hpp"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <filesystem>
+
+#include <ATen/Parallel.h>
 
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
@@ -17,7 +17,10 @@ namespace {
 // Learns the vocabulary from the texts of the training part.
 void train_tokenizer(Tokenizer& tokenizer, const Value& table, const Corpus& corpus) {
   auto* trainable = query<ext::TrainableTokenizer>(tokenizer);
-  MORTISE_CHECK(trainable != nullptr, "tokenizer `{}` cannot be trained: set tokenizer.from to a folder with tokenizer.json", table.get("type", ""));
+  MORTISE_CHECK(
+      trainable != nullptr,
+      "tokenizer `{}` cannot be trained: set tokenizer.from to a folder with tokenizer.json",
+      table.get("type", ""));
   const std::vector<CorpusRow>& rows = corpus_part(corpus, "train");
   size_t next = 0;
   trainable->train(
@@ -35,7 +38,9 @@ std::string folder_of(const Value& recipe, const Value& table, const std::string
   if (!from.empty()) return from;
   const Value* model = recipe.find("model");
   const std::string model_folder = model == nullptr ? "" : model->get("from", "");
-  return !model_folder.empty() && std::filesystem::exists(model_folder + "/tokenizer.json") ? model_folder : "";
+  return !model_folder.empty() && std::filesystem::exists(model_folder + "/tokenizer.json")
+             ? model_folder
+             : "";
 }
 
 struct Encoded {
@@ -43,7 +48,10 @@ struct Encoded {
   int32_t prompt = 0;
 };
 
-Encoded encode_row(const Tokenizer& tokenizer, const Record& record, std::optional<int32_t> bos, std::optional<int32_t> eos) {
+Encoded encode_row(const Tokenizer& tokenizer,
+                   const Record& record,
+                   std::optional<int32_t> bos,
+                   std::optional<int32_t> eos) {
   constexpr EncodeOptions plain{.add_special = false, .parse_special = false, .offsets = false};
   const RowText row = row_text(record);
   Encoded out;
@@ -53,7 +61,9 @@ Encoded encode_row(const Tokenizer& tokenizer, const Record& record, std::option
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
   };
   const auto border = static_cast<size_t>(row.prompt_bytes);
-  if (border > 0) append(std::string_view(row.text).substr(0, border));  // apart, so that the border falls between tokens
+  if (border > 0)
+    append(std::string_view(row.text).substr(
+        0, border));  // apart, so that the border falls between tokens
   out.prompt = border > 0 ? static_cast<int32_t>(out.ids.size()) : 0;
   append(std::string_view(row.text).substr(border));
   if (eos) out.ids.push_back(*eos);
@@ -65,19 +75,25 @@ int64_t copies(double weight, const std::string& id, uint64_t seed) {
   const double whole = std::floor(weight);
   const double chance = weight - whole;
   if (chance == 0) return static_cast<int64_t>(whole);
-  return static_cast<int64_t>(whole) + (Philox(mix_key(seed, "weight"), mix_key(0, id)).uniform() < chance ? 1 : 0);
+  return static_cast<int64_t>(whole) +
+         (Philox(mix_key(seed, "weight"), mix_key(0, id)).uniform() < chance ? 1 : 0);
 }
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe, Host& host, const Corpus& corpus, const std::string& saved) {
+std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe,
+                                          Host& host,
+                                          const Corpus& corpus,
+                                          const std::string& saved) {
   const Value* table = recipe.find("tokenizer");
   MORTISE_CHECK(table != nullptr, "the recipe has no [tokenizer]");
   auto tokenizer = make<Tokenizer>(host, *table, {});
   try {
     const std::string folder = folder_of(recipe, *table, saved);
-    if (folder.empty()) train_tokenizer(*tokenizer, *table, corpus);
-    else tokenizer->load(folder);
+    if (folder.empty())
+      train_tokenizer(*tokenizer, *table, corpus);
+    else
+      tokenizer->load(folder);
   } catch (Error& error) {
     error.add_context("while making [tokenizer]");
     throw;
@@ -85,7 +101,10 @@ std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe, Host& host, const
   return tokenizer;
 }
 
-TokenSet tokenize(const Tokenizer& tokenizer, const std::vector<CorpusRow>& rows, const std::vector<SourceCount>& sources, uint64_t seed) {
+TokenSet tokenize(const Tokenizer& tokenizer,
+                  const std::vector<CorpusRow>& rows,
+                  const std::vector<SourceCount>& sources,
+                  uint64_t seed) {
   const auto bos = tokenizer.special(SpecialToken::Bos), eos = tokenizer.special(SpecialToken::Eos);
   TokenSet set;
   set.has_eos = eos.has_value();
@@ -93,11 +112,13 @@ TokenSet tokenize(const Tokenizer& tokenizer, const std::vector<CorpusRow>& rows
   for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
     std::vector<Encoded> block(std::min(kBlock, rows.size() - begin));
     at::parallel_for(0, static_cast<int64_t>(block.size()), 256, [&](int64_t from, int64_t to) {
-      for (auto i = static_cast<size_t>(from); i < static_cast<size_t>(to); ++i) block[i] = encode_row(tokenizer, rows[begin + i].record, bos, eos);
+      for (auto i = static_cast<size_t>(from); i < static_cast<size_t>(to); ++i)
+        block[i] = encode_row(tokenizer, rows[begin + i].record, bos, eos);
     });
     for (size_t i = 0; i < block.size(); ++i) {
       const CorpusRow& row = rows[begin + i];
-      const int64_t times = copies(sources.at(static_cast<size_t>(row.source)).weight, row.record.id, seed);
+      const int64_t times =
+          copies(sources.at(static_cast<size_t>(row.source)).weight, row.record.id, seed);
       for (int64_t copy = 0; copy < times; ++copy) {
         set.ids.insert(set.ids.end(), block[i].ids.begin(), block[i].ids.end());
         set.begins.push_back(set.num_tokens());

@@ -6,26 +6,38 @@
 #include <string>
 #include <vector>
 
-#include "core/engine/data/corpus.hpp"
 #include "mortise/tokenizer.hpp"
+
+#include "core/engine/data/corpus.hpp"
 
 namespace mortise::core {
 
-/// Documents as ids, end to end.  Each begins with BOS and ends with EOS where the tokenizer has them.
+/// Documents as ids, end to end.  Each begins with BOS and ends with EOS where the tokenizer has
+/// them.
 struct TokenSet {
   std::vector<int32_t> ids;
   std::vector<int64_t> begins = {0};  // of each document, and the end of the last
   std::vector<int32_t> prompts;       // per document: leading tokens that are read but not trained
   bool has_eos = false;
+
   int64_t num_documents() const { return static_cast<int64_t>(begins.size()) - 1; }
+
   int64_t num_tokens() const { return static_cast<int64_t>(ids.size()); }
 };
 
-/// Makes [tokenizer]: reads `from` (or the folder of model.from), or trains on the part "train".   Thread: [main-thread].
-/// Throws: DataError, Error.  A loaded tokenizer of another run wins when `saved` names its folder.
-std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe, Host& host, const Corpus& corpus, const std::string& saved = {});
+/// Makes [tokenizer]: reads `from` (or the folder of model.from), or trains on the part "train".
+/// Thread: [main-thread]. Throws: DataError, Error.  A loaded tokenizer of another run wins when
+/// `saved` names its folder.
+std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe,
+                                          Host& host,
+                                          const Corpus& corpus,
+                                          const std::string& saved = {});
 
-/// Encodes all rows, in order, each as often as its source's weight says (0.5: every other, chosen by seed and record).
-TokenSet tokenize(const Tokenizer& tokenizer, const std::vector<CorpusRow>& rows, const std::vector<SourceCount>& sources, uint64_t seed);
+/// Encodes all rows, in order, each as often as its source's weight says (0.5: every other, chosen
+/// by seed and record).
+TokenSet tokenize(const Tokenizer& tokenizer,
+                  const std::vector<CorpusRow>& rows,
+                  const std::vector<SourceCount>& sources,
+                  uint64_t seed);
 
 }  // namespace mortise::core

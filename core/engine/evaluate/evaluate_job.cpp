@@ -1,9 +1,13 @@
 // The engine's verb "evaluate": a model on data, with every [eval.*] of the recipe.
 //
 // Options of the call: run_dir (text, made by the CLI), json, quiet (flags).
+#include <chrono>
+
 #include <ATen/ATen.h>
 
-#include <chrono>
+#include "mortise/error.hpp"
+#include "mortise/file.hpp"
+#include "mortise/json.hpp"
 
 #include "core/engine/evaluate/evaluator.hpp"
 #include "core/engine/train/model_io.hpp"
@@ -11,20 +15,22 @@
 #include "core/engine/train/report.hpp"
 #include "core/engine/verbs.hpp"
 #include "core/run/run_directory.hpp"
-#include "mortise/error.hpp"
-#include "mortise/file.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
 namespace {
 
-void evaluate_model(const EngineCall& call, const RunDirectory& directory, Progress& progress, RunStatus& status) {
+void evaluate_model(const EngineCall& call,
+                    const RunDirectory& directory,
+                    Progress& progress,
+                    RunStatus& status) {
   WorkspaceOptions options;
   options.train = false;
   const Workspace space = make_workspace(*call.recipe, *call.host, options);
-  MORTISE_CHECK(space.model_spec.is_table() && space.tokenizer != nullptr, "evaluating on data needs [model] and [tokenizer]");
-  const auto model = build_model(space.model_spec, space.tables, *call.host, space.device->device());
+  MORTISE_CHECK(space.model_spec.is_table() && space.tokenizer != nullptr,
+                "evaluating on data needs [model] and [tokenizer]");
+  const auto model =
+      build_model(space.model_spec, space.tables, *call.host, space.device->device());
   fill_model(*model, space, call);
   Evaluator evaluator(space, *model, make_continue(*model, space));
   RunInfo info;
@@ -34,13 +40,15 @@ void evaluate_model(const EngineCall& call, const RunDirectory& directory, Progr
   Report report(space.recipe, *call.host, info);
   for (const EvalResult& result : evaluator.run(/*step=*/1, /*at_end=*/true)) {
     progress.event("eval", result_line(result), to_value(result, 0));
-    write_file(fmt::format("{}/{}.json", directory.folder("eval"), result.report.name), to_json(to_value(result, 0), 1) + "\n");
+    write_file(fmt::format("{}/{}.json", directory.folder("eval"), result.report.name),
+               to_json(to_value(result, 0), 1) + "\n");
     add_scores(status.scores, result.report);
     report.scores(0, result.report);
   }
   RunSummary summary;
   summary.status = "done";
-  summary.facts = {{"peak tensor memory", bytes_text(space.device->memory().peak_bytes)}, {"peak resident memory", bytes_text(peak_resident_bytes())}};
+  summary.facts = {{"peak tensor memory", bytes_text(space.device->memory().peak_bytes)},
+                   {"peak resident memory", bytes_text(peak_resident_bytes())}};
   report.finish(summary);
 }
 
@@ -48,7 +56,8 @@ void evaluate_model(const EngineCall& call, const RunDirectory& directory, Progr
 
 int run_evaluate(const EngineCall& call) {
   const RunDirectory directory = RunDirectory::open(call.options->at("run_dir").as_string());
-  Progress progress(Progress::choose(call.options->get("json", false), call.options->get("quiet", false)));
+  Progress progress(
+      Progress::choose(call.options->get("json", false), call.options->get("quiet", false)));
   const auto begin = std::chrono::steady_clock::now();
   RunStatus status;
   status.task = "evaluate";
@@ -56,7 +65,8 @@ int run_evaluate(const EngineCall& call) {
   const auto finish = [&](const char* word, Code code) {
     status.status = word;
     status.exit_code = static_cast<int64_t>(code);
-    status.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    status.wall_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     directory.write_status(status);
   };
   directory.write_status(status);

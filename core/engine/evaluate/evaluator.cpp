@@ -9,7 +9,9 @@ namespace mortise::core {
 
 namespace {
 
-ScoreReport sum_up(const EvalSlot& slot, const std::vector<std::string>& texts, const Likelihoods& likelihoods) {
+ScoreReport sum_up(const EvalSlot& slot,
+                   const std::vector<std::string>& texts,
+                   const Likelihoods& likelihoods) {
   ScoreSum sum(*slot.metric);
   for (size_t i = 0; i < texts.size(); ++i) {
     if (likelihoods.num_tokens[i] == 0) continue;
@@ -26,15 +28,20 @@ std::vector<std::string> references_of(const Record& record) {
   std::vector<std::string> references;
   if (const Value* many = record.fields.find("references"); many != nullptr && many->is_array())
     for (const Value& text : many->as_array()) references.push_back(text.as_string());
-  else if (const Value* one = record.fields.find("response"); one != nullptr && one->is_string()) references.push_back(one->as_string());
+  else if (const Value* one = record.fields.find("response"); one != nullptr && one->is_string())
+    references.push_back(one->as_string());
   return references;
 }
 
 }  // namespace
 
 Evaluator::Evaluator(const Workspace& space, LanguageModel& model, Continue generate)
-    : space_(space), model_(model), generate_(std::move(generate)), slots_(make_evals(space.recipe, *space.host)) {
-  for (const EvalSlot& slot : slots_)  // a wrong name must be told before the training, not after it
+    : space_(space),
+      model_(model),
+      generate_(std::move(generate)),
+      slots_(make_evals(space.recipe, *space.host)) {
+  for (const EvalSlot& slot :
+       slots_)  // a wrong name must be told before the training, not after it
     if (!is_prediction_file(slot.keys.data)) corpus_part(space_.corpus, slot.keys.data);
 }
 
@@ -42,7 +49,10 @@ Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {
   const std::string key = fmt::format("{}:{}", name, limit);
   if (const auto found = parts_.find(key); found != parts_.end()) return found->second;
   const std::vector<CorpusRow>& all = corpus_part(space_.corpus, name);
-  std::vector<CorpusRow> rows(all.begin(), all.begin() + (limit > 0 ? std::min<int64_t>(limit, static_cast<int64_t>(all.size())) : static_cast<int64_t>(all.size())));
+  std::vector<CorpusRow> rows(
+      all.begin(),
+      all.begin() + (limit > 0 ? std::min<int64_t>(limit, static_cast<int64_t>(all.size()))
+                               : static_cast<int64_t>(all.size())));
   Part& out = parts_[key];
   std::vector<SourceCount> plain(space_.corpus.sources);
   for (SourceCount& source : plain) source.weight = 1;  // weights are for training
@@ -85,28 +95,35 @@ std::vector<EvalResult> Evaluator::run(int64_t step, bool at_end) {
 EvalResult Evaluator::likelihood(const EvalSlot& slot, std::map<std::string, Likelihoods>& done) {
   Part& data = part(slot.keys.data, slot.keys.limit);
   const std::string key = fmt::format("{}:{}", slot.keys.data, slot.keys.limit);
-  if (!done.contains(key)) done[key] = model_likelihoods(model_, data.tokens, *data.rows, space_.tables.batch.micro);
+  if (!done.contains(key))
+    done[key] = model_likelihoods(model_, data.tokens, *data.rows, space_.tables.batch.micro);
   EvalResult result;
   result.report = sum_up(slot, data.texts, done[key]);
   result.num_samples = static_cast<int64_t>(data.texts.size());
   if (space_.tokens.num_tokens() == 0) return result;  // no training data, no baseline
   if (unigram_ == nullptr) unigram_ = std::make_unique<Unigram>(space_.tokens, model_.vocab());
-  if (data.unigram == nullptr) data.unigram = std::make_unique<Likelihoods>(unigram_->likelihoods(data.tokens, *data.rows));
+  if (data.unigram == nullptr)
+    data.unigram = std::make_unique<Likelihoods>(unigram_->likelihoods(data.tokens, *data.rows));
   result.baseline = sum_up(slot, data.texts, *data.unigram).scores;
   return result;
 }
 
 EvalResult Evaluator::generated(const EvalSlot& slot) {
   const std::vector<CorpusRow>& rows = corpus_part(space_.corpus, slot.keys.data);
-  const size_t count = slot.keys.limit > 0 ? std::min(static_cast<size_t>(slot.keys.limit), rows.size()) : rows.size();
+  const size_t count = slot.keys.limit > 0
+                           ? std::min(static_cast<size_t>(slot.keys.limit), rows.size())
+                           : rows.size();
   std::vector<std::string> prompts;
   std::vector<std::vector<std::string>> references;
   for (size_t i = 0; i < count; ++i) {
     const Value* prompt = rows[i].record.fields.find("prompt");
     references.push_back(references_of(rows[i].record));
     if (prompt == nullptr || !prompt->is_string() || references.back().empty())
-      throw DataError(fmt::format("record {} has no `prompt` with a `response` or `references`; this metric judges generated text", rows[i].record.id),
-                      "make these fields with a `prompt_template` step, or choose a metric on likelihoods such as perplexity");
+      throw DataError(fmt::format("record {} has no `prompt` with a `response` or `references`; "
+                                  "this metric judges generated text",
+                                  rows[i].record.id),
+                      "make these fields with a `prompt_template` step, or choose a metric on "
+                      "likelihoods such as perplexity");
     prompts.push_back(prompt->as_string());
   }
   const std::vector<std::string> texts = generate_(prompts, slot.keys.max_new_tokens);
@@ -136,7 +153,10 @@ Value to_value(const EvalResult& result, int64_t step) {
 
 std::string result_line(const EvalResult& result) {
   std::string line = score_line(result.report);
-  if (!result.baseline.empty()) line += fmt::format("   (unigram baseline: {} {:.1f})", result.baseline.front().name, result.baseline.front().value);
+  if (!result.baseline.empty())
+    line += fmt::format("   (unigram baseline: {} {:.1f})",
+                        result.baseline.front().name,
+                        result.baseline.front().value);
   return line;
 }
 

@@ -1,4 +1,5 @@
-// [eval.*] during and after training: likelihood metrics on packed documents, text metrics on generated answers.
+// [eval.*] during and after training: likelihood metrics on packed documents, text metrics on
+// generated answers.
 #pragma once
 
 #include <functional>
@@ -14,11 +15,13 @@
 namespace mortise::core {
 
 /// Continues prompts; returns the new text only.
-using Continue = std::function<std::vector<std::string>(const std::vector<std::string>& prompts, int64_t max_new_tokens)>;
+using Continue = std::function<std::vector<std::string>(const std::vector<std::string>& prompts,
+                                                        int64_t max_new_tokens)>;
 
 struct EvalResult {
   ScoreReport report;
-  std::vector<Score> baseline;  // the same metric under the unigram model of the training data; empty: not asked
+  std::vector<Score>
+      baseline;  // the same metric under the unigram model of the training data; empty: not asked
   int64_t num_samples = 0;
 };
 
@@ -28,8 +31,10 @@ class Evaluator {
   /// Lifetime: workspace and model outlive it.
   Evaluator(const Workspace& space, LanguageModel& model, Continue generate);
 
-  /// Evaluates what is due at this step: all at the end, else those whose `every` divides it.  `step` > 0.
+  /// Evaluates what is due at this step: all at the end, else those whose `every` divides it.
+  /// `step` > 0.
   std::vector<EvalResult> run(int64_t step, bool at_end);
+
   const std::vector<EvalSlot>& slots() const { return slots_; }
 
  private:

@@ -1,10 +1,10 @@
 // Scoring packed rows and adding the tokens up by document.
 #include "core/engine/evaluate/likelihood.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <numeric>
+
+#include <ATen/ATen.h>
 
 #include "mortise/torch/ops.hpp"
 
@@ -23,17 +23,23 @@ Likelihoods empty_for(const TokenSet& tokens) {
 
 at::Tensor token_log_probs(Head& head, const at::Tensor& hidden_ND, const at::Tensor& targets_N) {
   at::NoGradGuard no_grad;
-  if (const auto dense = head.dense()) return ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, targets_N);
+  if (const auto dense = head.dense())
+    return ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, targets_N);
   std::vector<at::Tensor> parts;
   for (int64_t begin = 0; begin < hidden_ND.size(0); begin += kChunk) {
     const int64_t count = std::min(kChunk, hidden_ND.size(0) - begin);
     const at::Tensor logits = head.logits(hidden_ND.narrow(0, begin, count)).to(at::kFloat);
-    parts.push_back(at::log_softmax(logits, -1).gather(1, targets_N.narrow(0, begin, count).unsqueeze(1)).squeeze(1));
+    parts.push_back(at::log_softmax(logits, -1)
+                        .gather(1, targets_N.narrow(0, begin, count).unsqueeze(1))
+                        .squeeze(1));
   }
   return at::cat(parts);
 }
 
-Likelihoods model_likelihoods(LanguageModel& model, const TokenSet& tokens, const RowSet& rows, int64_t micro) {
+Likelihoods model_likelihoods(LanguageModel& model,
+                              const TokenSet& tokens,
+                              const RowSet& rows,
+                              int64_t micro) {
   at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.train(false);
@@ -43,7 +49,9 @@ Likelihoods model_likelihoods(LanguageModel& model, const TokenSet& tokens, cons
     std::iota(indices.begin(), indices.end(), begin);
     const Batch batch = make_batch(tokens, rows, indices);
     const at::Tensor hidden = model.forward(batch.tokens).hidden_BTD;
-    const at::Tensor log_probs = token_log_probs(model.head(), hidden.reshape({-1, hidden.size(-1)}), batch.targets_N).contiguous();
+    const at::Tensor log_probs =
+        token_log_probs(model.head(), hidden.reshape({-1, hidden.size(-1)}), batch.targets_N)
+            .contiguous();
     const int64_t width = batch.tokens.ids_BT.size(1);
     for (size_t r = 0; r < indices.size(); ++r) {
       const float* row = log_probs.data_ptr<float>() + static_cast<int64_t>(r) * width;
@@ -63,7 +71,8 @@ Unigram::Unigram(const TokenSet& train, int64_t vocab) {
   std::vector<int64_t> counts(static_cast<size_t>(vocab), 1);
   for (const int32_t id : train.ids) ++counts.at(static_cast<size_t>(id));
   const double total = static_cast<double>(train.num_tokens() + vocab);
-  for (const int64_t count : counts) log_probability_.push_back(std::log(static_cast<double>(count) / total));
+  for (const int64_t count : counts)
+    log_probability_.push_back(std::log(static_cast<double>(count) / total));
 }
 
 Likelihoods Unigram::likelihoods(const TokenSet& tokens, const RowSet& rows) const {
@@ -71,7 +80,9 @@ Likelihoods Unigram::likelihoods(const TokenSet& tokens, const RowSet& rows) con
   for (int64_t index = 0; index < rows.num_rows(); ++index)
     for (const Piece& piece : rows.row(index)) {
       const auto document = static_cast<size_t>(piece.document);
-      for (int64_t i = piece.masked; i < piece.length; ++i) out.sums[document] += log_probability_.at(static_cast<size_t>(tokens.ids[static_cast<size_t>(piece.begin + i + 1)]));
+      for (int64_t i = piece.masked; i < piece.length; ++i)
+        out.sums[document] += log_probability_.at(
+            static_cast<size_t>(tokens.ids[static_cast<size_t>(piece.begin + i + 1)]));
       out.num_tokens[document] += piece.length - piece.masked;
     }
   return out;

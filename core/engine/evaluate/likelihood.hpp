@@ -1,4 +1,5 @@
-// Log-likelihoods of documents under the model, and under the unigram model that every language model must beat.
+// Log-likelihoods of documents under the model, and under the unigram model that every language
+// model must beat.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,13 @@ struct Likelihoods {
 };
 
 /// Runs the model over all rows, `micro` at a time, without gradients.   Thread: [train-thread].
-Likelihoods model_likelihoods(LanguageModel& model, const TokenSet& tokens, const RowSet& rows, int64_t micro);
+Likelihoods model_likelihoods(LanguageModel& model,
+                              const TokenSet& tokens,
+                              const RowSet& rows,
+                              int64_t micro);
 
-/// Token frequencies of the training data with add-one smoothing: p(t) = (count(t) + 1) / (all + vocab).
+/// Token frequencies of the training data with add-one smoothing: p(t) = (count(t) + 1) / (all +
+/// vocab).
 class Unigram {
  public:
   Unigram(const TokenSet& train, int64_t vocab);

@@ -1,14 +1,16 @@
-// Export and its check: the folder is opened again as a stranger would, and the logits of random rows are compared.
+// Export and its check: the folder is opened again as a stranger would, and the logits of random
+// rows are compared.
 //
-// With the model's own dtype they must be equal bit for bit.  With a narrower one the reread weights must equal the
-// rounded ones exactly, and the logits may move by what rounding does (bounded loosely; the figure is reported).
+// With the model's own dtype they must be equal bit for bit.  With a narrower one the reread
+// weights must equal the rounded ones exactly, and the logits may move by what rounding does
+// (bounded loosely; the figure is reported).
 #include "core/engine/export/export_model.hpp"
-
-#include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 #include "mortise/random.hpp"
@@ -21,12 +23,16 @@ constexpr double kMostByRounding = 0.2;  // of the largest logit; a wrong tensor
 
 Value token_ids(const Value& hf_config, const Tokenizer* tokenizer) {
   Value extra = Value::table();
-  constexpr std::pair<const char*, SpecialToken> kTokens[] = {
-      {"bos_token_id", SpecialToken::Bos}, {"eos_token_id", SpecialToken::Eos}, {"pad_token_id", SpecialToken::Pad}};
+  constexpr std::pair<const char*, SpecialToken> kTokens[] = {{"bos_token_id", SpecialToken::Bos},
+                                                              {"eos_token_id", SpecialToken::Eos},
+                                                              {"pad_token_id", SpecialToken::Pad}};
   for (const auto& [key, token] : kTokens) {
-    if (const Value* known = hf_config.find(key); known != nullptr) extra[key] = *known;
-    else if (tokenizer == nullptr) continue;
-    else if (const auto id = tokenizer->special(token)) extra[key] = int64_t{*id};
+    if (const Value* known = hf_config.find(key); known != nullptr)
+      extra[key] = *known;
+    else if (tokenizer == nullptr)
+      continue;
+    else if (const auto id = tokenizer->special(token))
+      extra[key] = int64_t{*id};
   }
   return extra;
 }
@@ -34,29 +40,45 @@ Value token_ids(const Value& hf_config, const Tokenizer* tokenizer) {
 at::Tensor random_rows(int64_t rows, int64_t length, int64_t vocab) {
   at::Tensor ids = at::empty({rows, length}, at::kLong);
   Philox random(mix_key(0, "export"), 0);
-  for (int64_t i = 0; i < ids.numel(); ++i) ids.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(static_cast<uint64_t>(vocab)));
+  for (int64_t i = 0; i < ids.numel(); ++i)
+    ids.mutable_data_ptr<int64_t>()[i] =
+        static_cast<int64_t>(random.below(static_cast<uint64_t>(vocab)));
   return ids;
 }
 
 at::Tensor logits_of(LanguageModel& model, const at::Tensor& ids_BT) {
   const c10::InferenceMode inference;
-  return model.head().logits(model.forward(plain_batch(ids_BT)).hidden_BTD.flatten(0, 1)).to(at::kFloat);
+  return model.head()
+      .logits(model.forward(plain_batch(ids_BT)).hidden_BTD.flatten(0, 1))
+      .to(at::kFloat);
 }
 
 [[noreturn]] void fail(const std::string& directory, const std::string& what) {
-  throw Error(Code::Internal, fmt::format("the export in {} does not read back: {}", directory, what), "do not use this folder; report the bug with the recipe");
+  throw Error(Code::Internal,
+              fmt::format("the export in {} does not read back: {}", directory, what),
+              "do not use this folder; report the bug with the recipe");
 }
 
-void check_weights(const LanguageModel& model, const LanguageModel& reread, at::ScalarType dtype, const std::string& directory) {
+void check_weights(const LanguageModel& model,
+                   const LanguageModel& reread,
+                   at::ScalarType dtype,
+                   const std::string& directory) {
   const std::vector<NamedTensor> ours = model.tensors(), theirs = reread.tensors();
   for (size_t i = 0; i < ours.size(); ++i) {
-    const at::Tensor rounded = ours[i].tensor.detach().to(at::kCPU, dtype).to(theirs[i].tensor.scalar_type());
-    if (!at::equal(rounded, theirs[i].tensor.detach())) fail(directory, ours[i].name + " has other values");
+    const at::Tensor rounded =
+        ours[i].tensor.detach().to(at::kCPU, dtype).to(theirs[i].tensor.scalar_type());
+    if (!at::equal(rounded, theirs[i].tensor.detach()))
+      fail(directory, ours[i].name + " has other values");
   }
 }
 
-ExportReport verify(LanguageModel& model, const Value& spec, const Architecture& architecture, const WeightFormat& format, Host& host,
-                    const std::string& directory, const ExportOptions& options) {
+ExportReport verify(LanguageModel& model,
+                    const Value& spec,
+                    const Architecture& architecture,
+                    const WeightFormat& format,
+                    Host& host,
+                    const std::string& directory,
+                    const ExportOptions& options) {
   const at::NoGradGuard no_grad;
   const at::ScalarType own_dtype = model.parameters().front().tensor.scalar_type();
   BuildContext build;
@@ -73,23 +95,35 @@ ExportReport verify(LanguageModel& model, const Value& spec, const Architecture&
   model.train(was_training);
   ExportReport report;
   report.verified_rows = options.verify;
-  report.largest_difference = ((found - expected).abs().max() / expected.abs().max().clamp_min(1e-30)).item<double>();
+  report.largest_difference =
+      ((found - expected).abs().max() / expected.abs().max().clamp_min(1e-30)).item<double>();
   const bool is_exact = options.dtype == own_dtype;
   if (!(report.largest_difference <= (is_exact ? 0.0 : kMostByRounding)))
-    fail(directory, fmt::format("logits differ by {:.3g} of the largest", report.largest_difference));
+    fail(directory,
+         fmt::format("logits differ by {:.3g} of the largest", report.largest_difference));
   return report;
 }
 
 }  // namespace
 
-ExportReport export_model(LanguageModel& model, const Value& spec, const Value& hf_config, const Tokenizer* tokenizer, const Architecture& architecture,
-                          const WeightFormat& format, Host& host, const std::string& directory, const ExportOptions& options) {
+ExportReport export_model(LanguageModel& model,
+                          const Value& spec,
+                          const Value& hf_config,
+                          const Tokenizer* tokenizer,
+                          const Architecture& architecture,
+                          const WeightFormat& format,
+                          Host& host,
+                          const std::string& directory,
+                          const ExportOptions& options) {
   std::filesystem::create_directories(directory);
   if (tokenizer != nullptr) tokenizer->save(directory);
-  save_weights(model, directory, format, architecture, spec, options.dtype, token_ids(hf_config, tokenizer));
+  save_weights(
+      model, directory, format, architecture, spec, options.dtype, token_ids(hf_config, tokenizer));
   ExportReport report;
-  if (options.verify > 0) report = verify(model, spec, architecture, format, host, directory, options);
-  for (const NamedTensor& parameter : model.parameters()) report.parameters += parameter.tensor.numel();
+  if (options.verify > 0)
+    report = verify(model, spec, architecture, format, host, directory, options);
+  for (const NamedTensor& parameter : model.parameters())
+    report.parameters += parameter.tensor.numel();
   return report;
 }
 

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "core/engine/model/language_model.hpp"
 #include "mortise/tokenizer.hpp"
+
+#include "core/engine/model/language_model.hpp"
 
 namespace mortise::core {
 
@@ -17,14 +18,22 @@ struct ExportOptions {
 struct ExportReport {
   int64_t parameters = 0;
   int64_t verified_rows = 0;
-  double largest_difference = 0;  // of logits, relative to the largest; 0 when dtype is the model's own
+  double largest_difference =
+      0;  // of logits, relative to the largest; 0 when dtype is the model's own
 };
 
-/// Writes config.json, weights and tokenizer files.  `hf_config` keeps the token ids of a foreign model; null: they come
-/// from the tokenizer, which may be null too.
-/// Throws: Error{Io}; Error when the architecture cannot express the model; Error{Internal} when what was read back differs.
+/// Writes config.json, weights and tokenizer files.  `hf_config` keeps the token ids of a foreign
+/// model; null: they come from the tokenizer, which may be null too. Throws: Error{Io}; Error when
+/// the architecture cannot express the model; Error{Internal} when what was read back differs.
 /// Thread: [main-thread].
-ExportReport export_model(LanguageModel& model, const Value& spec, const Value& hf_config, const Tokenizer* tokenizer, const Architecture& architecture,
-                          const WeightFormat& format, Host& host, const std::string& directory, const ExportOptions& options);
+ExportReport export_model(LanguageModel& model,
+                          const Value& spec,
+                          const Value& hf_config,
+                          const Tokenizer* tokenizer,
+                          const Architecture& architecture,
+                          const WeightFormat& format,
+                          Host& host,
+                          const std::string& directory,
+                          const ExportOptions& options);
 
 }  // namespace mortise::core

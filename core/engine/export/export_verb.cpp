@@ -1,16 +1,17 @@
 // `mortise export`: a run, a checkpoint or a foreign folder → a folder that transformers loads.
 //
 // Options: model, to, dtype (fp32, bf16, fp16), architecture, format, verify, json.
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <filesystem>
+
+#include <fmt/format.h>
+
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
 
 #include "core/engine/export/export_model.hpp"
 #include "core/engine/model/open_model.hpp"
 #include "core/engine/verbs.hpp"
-#include "mortise/error.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
@@ -31,7 +32,9 @@ std::unique_ptr<Interface> make_named(const std::string& name, Host& host) {
 }
 
 /// The named architecture, else the first of all that can express the specification.
-std::unique_ptr<Architecture> choose_architecture(const Value& spec, const std::string& name, const EngineCall& call) {
+std::unique_ptr<Architecture> choose_architecture(const Value& spec,
+                                                  const std::string& name,
+                                                  const EngineCall& call) {
   if (!name.empty()) return make_named<Architecture>(name, *call.host);
   std::string said;
   for (const ComponentEntry* entry : call.catalog->components("architecture")) {
@@ -43,7 +46,9 @@ std::unique_ptr<Architecture> choose_architecture(const Value& spec, const std::
       said += fmt::format("\n    {}: {}", entry->name, error.message());
     }
   }
-  throw Error(Code::Usage, fmt::format("no architecture can express this model; tried:{}", said.empty() ? " none" : said),
+  throw Error(Code::Usage,
+              fmt::format("no architecture can express this model; tried:{}",
+                          said.empty() ? " none" : said),
               "install a plugin that provides one, or change the model");
 }
 
@@ -53,13 +58,21 @@ std::unique_ptr<WeightFormat> choose_format(const std::string& name, const Engin
   if (entries.size() == 1) return make_named<WeightFormat>(entries.front()->name, *call.host);
   std::string names;
   for (const ComponentEntry* entry : entries) names += (names.empty() ? "" : ", ") + entry->name;
-  throw Error(Code::Usage, fmt::format("{} weight formats are installed: {}", entries.size(), names.empty() ? "none" : names), "choose one with --format");
+  throw Error(
+      Code::Usage,
+      fmt::format(
+          "{} weight formats are installed: {}", entries.size(), names.empty() ? "none" : names),
+      "choose one with --format");
 }
 
 void check_target(const std::string& directory) {
   std::error_code absent;
-  const bool is_empty = !std::filesystem::exists(directory) || std::filesystem::is_empty(directory, absent);
-  if (!is_empty) throw Error(Code::Usage, fmt::format("{} exists and is not empty: an export overwrites nothing", directory), "give --to a new folder");
+  const bool is_empty =
+      !std::filesystem::exists(directory) || std::filesystem::is_empty(directory, absent);
+  if (!is_empty)
+    throw Error(Code::Usage,
+                fmt::format("{} exists and is not empty: an export overwrites nothing", directory),
+                "give --to a new folder");
 }
 
 }  // namespace
@@ -74,10 +87,21 @@ int run_export(const EngineCall& call) {
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
   const auto architecture = choose_architecture(opened.spec, options.get("architecture", ""), call);
   const auto format = choose_format(options.get("format", ""), call);
-  const ExportReport report = export_model(*opened.model, opened.spec, opened.hf_config, opened.tokenizer.get(), *architecture, *format, *call.host, to, how);
+  const ExportReport report = export_model(*opened.model,
+                                           opened.spec,
+                                           opened.hf_config,
+                                           opened.tokenizer.get(),
+                                           *architecture,
+                                           *format,
+                                           *call.host,
+                                           to,
+                                           how);
   if (!options.get("json", false)) {
     fmt::print("exported {} parameters from {} to {}\n", report.parameters, opened.weights, to);
-    if (report.verified_rows > 0) fmt::print("read back: logits of {} rows differ by at most {:.3g} of the largest\n", report.verified_rows, report.largest_difference);
+    if (report.verified_rows > 0)
+      fmt::print("read back: logits of {} rows differ by at most {:.3g} of the largest\n",
+                 report.verified_rows,
+                 report.largest_difference);
     return 0;
   }
   Value out = Value::table();

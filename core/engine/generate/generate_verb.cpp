@@ -1,17 +1,19 @@
 // `mortise generate`: continues one prompt, or several, with a trained or a foreign model.
 //
-// Options: model, prompt (text or list of texts), max_new_tokens, temperature, top_k, top_p, seed, json, stream.
-#include <fmt/format.h>
-
+// Options: model, prompt (text or list of texts), max_new_tokens, temperature, top_k, top_p, seed,
+// json, stream.
 #include <chrono>
 #include <cstdio>
+
+#include <fmt/format.h>
+
+#include "mortise/error.hpp"
+#include "mortise/json.hpp"
 
 #include "core/engine/generate/generator.hpp"
 #include "core/engine/generate/text_stream.hpp"
 #include "core/engine/model/open_model.hpp"
 #include "core/engine/verbs.hpp"
-#include "mortise/error.hpp"
-#include "mortise/json.hpp"
 
 namespace mortise::core {
 
@@ -37,7 +39,10 @@ GenerateOptions options_of(const Value& options, const Tokenizer& tokenizer) {
   return out;
 }
 
-Value to_value(const std::string& prompt, const Continuation& continuation, size_t prompt_tokens, const Tokenizer& tokenizer) {
+Value to_value(const std::string& prompt,
+               const Continuation& continuation,
+               size_t prompt_tokens,
+               const Tokenizer& tokenizer) {
   Value ids = Value::array();
   for (const int32_t id : continuation.ids) ids.as_array().emplace_back(int64_t{id});
   Value out = Value::table();
@@ -58,22 +63,30 @@ void show(std::string_view text) {
 }  // namespace
 
 std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& prompt) {
-  std::vector<int32_t> ids = tokenizer.encode(prompt, {.add_special = true, .parse_special = true, .offsets = false}).ids;
+  std::vector<int32_t> ids =
+      tokenizer.encode(prompt, {.add_special = true, .parse_special = true, .offsets = false}).ids;
   if (!ids.empty()) return ids;
   // Nothing to start from: what separates documents in training starts one.
   for (const SpecialToken token : {SpecialToken::Bos, SpecialToken::Eos})
     if (const auto id = tokenizer.special(token)) return {*id};
-  throw Error(Code::Usage, "the prompt is empty, and the tokenizer has no token that begins a text", "give a prompt");
+  throw Error(Code::Usage,
+              "the prompt is empty, and the tokenizer has no token that begins a text",
+              "give a prompt");
 }
 
 int run_generate(const EngineCall& call) {
-  const OpenedModel opened = open_model(call.options->at("model").as_string(), *call.host, *call.catalog);
+  const OpenedModel opened =
+      open_model(call.options->at("model").as_string(), *call.host, *call.catalog);
   if (opened.tokenizer == nullptr)
-    throw DataError(fmt::format("{} has no tokenizer.json, so a text prompt cannot be read", opened.weights), "put the model's tokenizer.json beside its config.json");
+    throw DataError(
+        fmt::format("{} has no tokenizer.json, so a text prompt cannot be read", opened.weights),
+        "put the model's tokenizer.json beside its config.json");
   const Tokenizer& tokenizer = *opened.tokenizer;
-  const bool as_json = call.options->get("json", false), stream = call.options->get("stream", false) && !as_json;
+  const bool as_json = call.options->get("json", false),
+             stream = call.options->get("stream", false) && !as_json;
   const std::vector<std::string> prompts = prompts_of(*call.options);
-  MORTISE_CHECK(!stream || prompts.size() == 1, "--stream shows one prompt, got {}", prompts.size());
+  MORTISE_CHECK(
+      !stream || prompts.size() == 1, "--stream shows one prompt, got {}", prompts.size());
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& prompt : prompts) ids.push_back(encode_prompt(tokenizer, prompt));
 
@@ -84,8 +97,10 @@ int run_generate(const EngineCall& call) {
     on_token = [&](size_t, int32_t id) { show(text.push(id)); };
   }
   const auto begin = std::chrono::steady_clock::now();
-  const std::vector<Continuation> out = generate(*opened.model, ids, options_of(*call.options, tokenizer), on_token);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const std::vector<Continuation> out =
+      generate(*opened.model, ids, options_of(*call.options, tokenizer), on_token);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (stream) show(text.finish() + "\n");
   for (size_t i = 0; i < out.size() && !stream; ++i) {
     Value value = to_value(prompts[i], out[i], ids[i].size(), tokenizer);

@@ -1,11 +1,12 @@
-// Batches of equal prompt lengths: one prefill, then one token of every row a step.  Rows that have ended go on being
-// computed (their tokens are dropped) until the whole batch has ended; that keeps the cache free of gaps.
+// Batches of equal prompt lengths: one prefill, then one token of every row a step.  Rows that have
+// ended go on being computed (their tokens are dropped) until the whole batch has ended; that keeps
+// the cache free of gaps.
 #include "core/engine/generate/generator.hpp"
-
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <map>
+
+#include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
 
@@ -16,8 +17,12 @@ namespace {
 /// Restores the training flag.
 class EvalGuard {
  public:
-  explicit EvalGuard(LanguageModel& model) : model_(model), was_training_(model.is_training()) { model.train(false); }
+  explicit EvalGuard(LanguageModel& model) : model_(model), was_training_(model.is_training()) {
+    model.train(false);
+  }
+
   ~EvalGuard() { model_.train(was_training_); }
+
   EvalGuard(const EvalGuard&) = delete;
   EvalGuard& operator=(const EvalGuard&) = delete;
 
@@ -50,12 +55,18 @@ at::Tensor next_logits(LanguageModel& model, const at::Tensor& ids_BT, KvCache& 
 }
 
 /// Continues prompts of one length.
-void generate_batch(LanguageModel& model, const std::vector<std::vector<int32_t>>& prompts, const GenerateOptions& options,
-                    const OnToken& on_token, std::vector<Row>& rows, std::vector<Continuation>& out) {
+void generate_batch(LanguageModel& model,
+                    const std::vector<std::vector<int32_t>>& prompts,
+                    const GenerateOptions& options,
+                    const OnToken& on_token,
+                    std::vector<Row>& rows,
+                    std::vector<Continuation>& out) {
   const int64_t prompt_length = static_cast<int64_t>(prompts.front().size());
-  const int64_t room = model.max_seq_len() > 0 ? model.max_seq_len() - prompt_length : options.max_new_tokens;
+  const int64_t room =
+      model.max_seq_len() > 0 ? model.max_seq_len() - prompt_length : options.max_new_tokens;
   const int64_t steps = std::min(options.max_new_tokens, room);
-  for (const Row& row : rows) out[row.request].finish = steps < options.max_new_tokens ? Finish::Context : Finish::Length;
+  for (const Row& row : rows)
+    out[row.request].finish = steps < options.max_new_tokens ? Finish::Context : Finish::Length;
   KvCache cache(model.num_layers(), prompt_length + std::max<int64_t>(steps, 0));
   at::Tensor ids_BT = ids_tensor(prompts);
   for (int64_t step = 0; step < steps; ++step) {
@@ -68,7 +79,8 @@ void generate_batch(LanguageModel& model, const std::vector<std::vector<int32_t>
       Row& row = rows[i];
       if (row.has_ended) continue;
       const int32_t id = pick({scores + i * vocab, vocab}, options.sampling, row.random);
-      if (std::find(options.stop_ids.begin(), options.stop_ids.end(), id) != options.stop_ids.end()) {
+      if (std::find(options.stop_ids.begin(), options.stop_ids.end(), id) !=
+          options.stop_ids.end()) {
         row.has_ended = true;
         out[row.request].finish = Finish::Stop;
         continue;
@@ -86,17 +98,24 @@ void generate_batch(LanguageModel& model, const std::vector<std::vector<int32_t>
 
 std::string_view finish_name(Finish finish) {
   switch (finish) {
-    case Finish::Stop: return "stop";
-    case Finish::Length: return "length";
-    case Finish::Context: return "context";
+    case Finish::Stop:
+      return "stop";
+    case Finish::Length:
+      return "length";
+    case Finish::Context:
+      return "context";
   }
   return "";
 }
 
-std::vector<Continuation> generate(LanguageModel& model, const std::vector<std::vector<int32_t>>& prompts, const GenerateOptions& options,
+std::vector<Continuation> generate(LanguageModel& model,
+                                   const std::vector<std::vector<int32_t>>& prompts,
+                                   const GenerateOptions& options,
                                    const OnToken& on_token) {
   check(options.sampling);
-  MORTISE_CHECK(options.max_new_tokens >= 0, "max_new_tokens must be at least 0, got {}", options.max_new_tokens);
+  MORTISE_CHECK(options.max_new_tokens >= 0,
+                "max_new_tokens must be at least 0, got {}",
+                options.max_new_tokens);
   const c10::InferenceMode inference;
   const EvalGuard eval(model);
   std::map<size_t, std::vector<size_t>> by_length;
@@ -104,7 +123,12 @@ std::vector<Continuation> generate(LanguageModel& model, const std::vector<std::
     MORTISE_CHECK(!prompts[i].empty(), "prompt {} has no token to start from", i);
     const int64_t length = static_cast<int64_t>(prompts[i].size());
     if (model.max_seq_len() > 0 && length > model.max_seq_len())
-      throw Error(Code::Usage, fmt::format("prompt {} has {} tokens, and the model was made for {}", i, length, model.max_seq_len()), "shorten the prompt");
+      throw Error(Code::Usage,
+                  fmt::format("prompt {} has {} tokens, and the model was made for {}",
+                              i,
+                              length,
+                              model.max_seq_len()),
+                  "shorten the prompt");
     by_length[prompts[i].size()].push_back(i);
   }
   std::vector<Continuation> out(prompts.size());
@@ -114,7 +138,8 @@ std::vector<Continuation> generate(LanguageModel& model, const std::vector<std::
       std::vector<Row> rows;
       std::vector<std::vector<int32_t>> chosen;
       for (size_t i = begin; i < std::min(requests.size(), begin + max_batch); ++i) {
-        rows.push_back({requests[i], Philox(mix_key(options.seed, "generate"), requests[i]), false});
+        rows.push_back(
+            {requests[i], Philox(mix_key(options.seed, "generate"), requests[i]), false});
         chosen.push_back(prompts[requests[i]]);
       }
       generate_batch(model, chosen, options, on_token, rows, out);

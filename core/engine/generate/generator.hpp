@@ -7,9 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "mortise/tokenizer.hpp"
+
 #include "core/engine/generate/sampler.hpp"
 #include "core/engine/model/language_model.hpp"
-#include "mortise/tokenizer.hpp"
 
 namespace mortise::core {
 
@@ -17,8 +18,9 @@ struct GenerateOptions {
   int64_t max_new_tokens = 64;
   Sampling sampling;
   uint64_t seed = 0;
-  std::vector<int32_t> stop_ids;  // end-of-text tokens; they end a continuation and are not part of it
-  int64_t max_batch = 16;         // rows of one forward
+  std::vector<int32_t>
+      stop_ids;            // end-of-text tokens; they end a continuation and are not part of it
+  int64_t max_batch = 16;  // rows of one forward
 };
 
 /// Why a continuation ended: a stop token, max_new_tokens, or the model's longest sequence.
@@ -33,15 +35,17 @@ struct Continuation {
 /// Called with each new token as soon as it is known.
 using OnToken = std::function<void(size_t request, int32_t id)>;
 
-/// The tokens of a prompt, with what the tokenizer adds; an empty one starts with the token that begins or ends a text.
-/// Throws: Error when there is no such token.
+/// The tokens of a prompt, with what the tokenizer adds; an empty one starts with the token that
+/// begins or ends a text. Throws: Error when there is no such token.
 std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& prompt);
 
-/// Continues every prompt.  Request i draws from its own stream (seed, i), so other prompts do not change its draws.
-/// Prompts of equal length share forwards.  The model's training flag is restored.
-/// Throws: Error on an empty prompt or one longer than the model's context; DataError on unknown ids.
-/// Thread: [train-thread].
-std::vector<Continuation> generate(LanguageModel& model, const std::vector<std::vector<int32_t>>& prompts, const GenerateOptions& options,
+/// Continues every prompt.  Request i draws from its own stream (seed, i), so other prompts do not
+/// change its draws. Prompts of equal length share forwards.  The model's training flag is
+/// restored. Throws: Error on an empty prompt or one longer than the model's context; DataError on
+/// unknown ids. Thread: [train-thread].
+std::vector<Continuation> generate(LanguageModel& model,
+                                   const std::vector<std::vector<int32_t>>& prompts,
+                                   const GenerateOptions& options,
                                    const OnToken& on_token = {});
 
 }  // namespace mortise::core

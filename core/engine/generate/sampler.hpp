@@ -1,4 +1,5 @@
-// One token out of scores: temperature, then top-k, then top-p, in the order of Hugging Face's processors.
+// One token out of scores: temperature, then top-k, then top-p, in the order of Hugging Face's
+// processors.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ struct Score {
 };
 
 /// Scores of every position of one text.  Shapes: → [T, V], fp32.
-/// Throws: Error when the text is empty or longer than the model's context; DataError on unknown ids.
+/// Throws: Error when the text is empty or longer than the model's context; DataError on unknown
+/// ids.
 at::Tensor all_logits(LanguageModel& model, const std::vector<int32_t>& ids);
 
 /// Shapes: logits_TV of the same ids.

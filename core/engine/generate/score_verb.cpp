@@ -1,23 +1,25 @@
-// `mortise score`: the log-probability of every token, and on request the raw scores, so that anyone can check that
-// the same weights give the same numbers here as elsewhere.
+// `mortise score`: the log-probability of every token, and on request the raw scores, so that
+// anyone can check that the same weights give the same numbers here as elsewhere.
 //
-// Options: model; one of text, ids ("1,2,3"), file (JSONL with `text` or `ids`); json; logits (a safetensors file with
-// `ids` [T] int64 and `logits` [T, V] float32).  The first token has no log-probability: nothing comes before it.
-#include <ATen/ATen.h>
-#include <fmt/format.h>
-
+// Options: model; one of text, ids ("1,2,3"), file (JSONL with `text` or `ids`); json; logits (a
+// safetensors file with `ids` [T] int64 and `logits` [T, V] float32).  The first token has no
+// log-probability: nothing comes before it.
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <optional>
 
-#include "core/engine/generate/score.hpp"
-#include "core/engine/model/open_model.hpp"
-#include "core/engine/verbs.hpp"
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "core/engine/generate/score.hpp"
+#include "core/engine/model/open_model.hpp"
+#include "core/engine/verbs.hpp"
 
 namespace mortise::core {
 
@@ -30,7 +32,9 @@ std::vector<int32_t> parse_ids(std::string_view text) {
   while (at < end) {
     int32_t id = 0;
     const auto [next, error] = std::from_chars(at, end, id);
-    MORTISE_CHECK(error == std::errc() && (next == end || *next == ','), "--ids must be numbers separated by commas, got `{}`", text);
+    MORTISE_CHECK(error == std::errc() && (next == end || *next == ','),
+                  "--ids must be numbers separated by commas, got `{}`",
+                  text);
     ids.push_back(id);
     at = next == end ? end : next + 1;
   }
@@ -39,18 +43,25 @@ std::vector<int32_t> parse_ids(std::string_view text) {
 
 std::vector<int32_t> ids_of_text(const OpenedModel& opened, const std::string& text) {
   if (opened.tokenizer == nullptr)
-    throw DataError(fmt::format("{} has no tokenizer.json, so text cannot be scored", opened.weights), "give --ids, or put tokenizer.json beside config.json");
-  return opened.tokenizer->encode(text, {.add_special = true, .parse_special = true, .offsets = false}).ids;
+    throw DataError(
+        fmt::format("{} has no tokenizer.json, so text cannot be scored", opened.weights),
+        "give --ids, or put tokenizer.json beside config.json");
+  return opened.tokenizer
+      ->encode(text, {.add_special = true, .parse_special = true, .offsets = false})
+      .ids;
 }
 
-std::vector<int32_t> ids_of_record(const OpenedModel& opened, const Value& record, const std::string& place) {
+std::vector<int32_t> ids_of_record(const OpenedModel& opened,
+                                   const Value& record,
+                                   const std::string& place) {
   if (const Value* ids = record.find("ids"); ids != nullptr) {
     std::vector<int32_t> out;
     for (const Value& id : ids->as_array()) out.push_back(static_cast<int32_t>(id.as_int()));
     return out;
   }
   const Value* text = record.find("text");
-  if (text == nullptr) throw DataError(fmt::format("{}: a record has neither `text` nor `ids`", place));
+  if (text == nullptr)
+    throw DataError(fmt::format("{}: a record has neither `text` nor `ids`", place));
   return ids_of_text(opened, text->as_string());
 }
 
@@ -68,7 +79,8 @@ std::vector<std::vector<int32_t>> inputs_of(const OpenedModel& opened, const Val
     const size_t end = std::min(content.find('\n', begin), content.size());
     const std::string_view line = std::string_view(content).substr(begin, end - begin);
     const std::string place = fmt::format("{}:{}", file, ++number);
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos) inputs.push_back(ids_of_record(opened, parse_json(line, place), place));
+    if (line.find_first_not_of(" \t\r") != std::string_view::npos)
+      inputs.push_back(ids_of_record(opened, parse_json(line, place), place));
     begin = end + 1;
   }
   return inputs;
@@ -89,13 +101,24 @@ Value to_value(const Score& score, const std::vector<int32_t>& ids) {
 
 void print_table(const OpenedModel& opened, const Score& score, const std::vector<int32_t>& ids) {
   for (size_t i = 0; i < ids.size(); ++i) {
-    const std::string token = opened.tokenizer == nullptr ? "" : to_json(Value(opened.tokenizer->decode({ids[i]}, /*skip_special=*/false)));
-    fmt::print("{:>6} {:>8}  {}\n", ids[i], i == 0 ? "" : fmt::format("{:.4f}", score.log_probs[i - 1]), token);
+    const std::string token =
+        opened.tokenizer == nullptr
+            ? ""
+            : to_json(Value(opened.tokenizer->decode({ids[i]}, /*skip_special=*/false)));
+    fmt::print("{:>6} {:>8}  {}\n",
+               ids[i],
+               i == 0 ? "" : fmt::format("{:.4f}", score.log_probs[i - 1]),
+               token);
   }
-  fmt::print("sum {:.6f}  tokens {}  perplexity {:.4f}\n", score.sum, score.log_probs.size(), score.perplexity());
+  fmt::print("sum {:.6f}  tokens {}  perplexity {:.4f}\n",
+             score.sum,
+             score.log_probs.size(),
+             score.perplexity());
 }
 
-void write_logits(const std::string& path, const std::vector<int32_t>& ids, const at::Tensor& logits_TV) {
+void write_logits(const std::string& path,
+                  const std::vector<int32_t>& ids,
+                  const at::Tensor& logits_TV) {
   const at::Tensor ids_T = at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong);
   std::vector<safetensors::Entry> entries(2);
   entries[0].name = "ids";
@@ -106,18 +129,22 @@ void write_logits(const std::string& path, const std::vector<int32_t>& ids, cons
   entries[1].shape = logits_TV.sizes().vec();
   safetensors::Writer writer(path, std::move(entries));
   writer.write("ids", {static_cast<const std::byte*>(ids_T.const_data_ptr()), ids_T.nbytes()});
-  writer.write("logits", {static_cast<const std::byte*>(logits_TV.const_data_ptr()), logits_TV.nbytes()});
+  writer.write("logits",
+               {static_cast<const std::byte*>(logits_TV.const_data_ptr()), logits_TV.nbytes()});
   writer.commit();
 }
 
 }  // namespace
 
-double Score::perplexity() const { return log_probs.empty() ? 1.0 : std::exp(-sum / static_cast<double>(log_probs.size())); }
+double Score::perplexity() const {
+  return log_probs.empty() ? 1.0 : std::exp(-sum / static_cast<double>(log_probs.size()));
+}
 
 at::Tensor all_logits(LanguageModel& model, const std::vector<int32_t>& ids) {
   MORTISE_CHECK(!ids.empty(), "there is no token to score");
   const c10::InferenceMode inference;
-  const at::Tensor ids_BT = at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong).unsqueeze(0);
+  const at::Tensor ids_BT =
+      at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong).unsqueeze(0);
   const at::Tensor hidden_TD = model.forward(plain_batch(ids_BT)).hidden_BTD[0];
   return model.head().logits(hidden_TD).to(at::kFloat).contiguous();
 }
@@ -127,8 +154,12 @@ Score score_of(const at::Tensor& logits_TV, const std::vector<int32_t>& ids) {
   const int64_t targets = static_cast<int64_t>(ids.size()) - 1;
   if (targets < 1) return score;
   const c10::InferenceMode inference;
-  const at::Tensor targets_N = at::tensor(std::vector<int64_t>(ids.begin() + 1, ids.end()), at::kLong);
-  const at::Tensor logs_N = at::log_softmax(logits_TV.narrow(0, 0, targets), -1, at::kDouble).gather(1, targets_N.unsqueeze(1)).squeeze(1).contiguous();
+  const at::Tensor targets_N =
+      at::tensor(std::vector<int64_t>(ids.begin() + 1, ids.end()), at::kLong);
+  const at::Tensor logs_N = at::log_softmax(logits_TV.narrow(0, 0, targets), -1, at::kDouble)
+                                .gather(1, targets_N.unsqueeze(1))
+                                .squeeze(1)
+                                .contiguous();
   const double* logs = logs_N.const_data_ptr<double>();
   score.log_probs.assign(logs, logs + targets);
   for (const double value : score.log_probs) score.sum += value;
@@ -140,21 +171,28 @@ int run_score(const EngineCall& call) {
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
   const std::vector<std::vector<int32_t>> inputs = inputs_of(opened, options);
   const std::string logits_file = options.get("logits", "");
-  MORTISE_CHECK(logits_file.empty() || inputs.size() == 1, "--logits writes one text, got {} records", inputs.size());
+  MORTISE_CHECK(logits_file.empty() || inputs.size() == 1,
+                "--logits writes one text, got {} records",
+                inputs.size());
   const bool as_json = options.get("json", false);
   Score total;
   for (const std::vector<int32_t>& ids : inputs) {
     const at::Tensor logits_TV = all_logits(*opened.model, ids);
     const Score score = score_of(logits_TV, ids);
     if (!logits_file.empty()) write_logits(logits_file, ids, logits_TV);
-    if (as_json) fmt::print("{}\n", to_json(to_value(score, ids)));
-    else print_table(opened, score, ids);
+    if (as_json)
+      fmt::print("{}\n", to_json(to_value(score, ids)));
+    else
+      print_table(opened, score, ids);
     total.sum += score.sum;
     total.log_probs.insert(total.log_probs.end(), score.log_probs.begin(), score.log_probs.end());
   }
   if (inputs.size() == 1) return 0;
   if (!as_json) {
-    fmt::print("all: sum {:.6f}  tokens {}  perplexity {:.4f}\n", total.sum, total.log_probs.size(), total.perplexity());
+    fmt::print("all: sum {:.6f}  tokens {}  perplexity {:.4f}\n",
+               total.sum,
+               total.log_probs.size(),
+               total.perplexity());
     return 0;
   }
   Value all = Value::table();

@@ -1,5 +1,6 @@
-// A decoder may look at its neighbours (spaces, replaced bytes), so new tokens are decoded together with those shown
-// last, and what those gave alone is cut off.  The window stays short: the cost of a token does not grow.
+// A decoder may look at its neighbours (spaces, replaced bytes), so new tokens are decoded together
+// with those shown last, and what those gave alone is cut off.  The window stays short: the cost of
+// a token does not grow.
 #include "core/engine/generate/text_stream.hpp"
 
 #include <string_view>
@@ -8,7 +9,8 @@ namespace mortise::core {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD: how decode() shows bytes that are no UTF-8
+constexpr std::string_view kReplacement =
+    "\xef\xbf\xbd";  // U+FFFD: how decode() shows bytes that are no UTF-8
 
 }  // namespace
 
@@ -21,7 +23,9 @@ std::string TextStream::finish() { return fresh_text(/*is_final=*/true); }
 
 std::string TextStream::fresh_text(bool is_final) {
   const auto decode = [&](size_t begin, size_t end) {
-    return tokenizer_.decode({ids_.begin() + static_cast<int64_t>(begin), ids_.begin() + static_cast<int64_t>(end)}, /*skip_special=*/true);
+    return tokenizer_.decode(
+        {ids_.begin() + static_cast<int64_t>(begin), ids_.begin() + static_cast<int64_t>(end)},
+        /*skip_special=*/true);
   };
   const std::string before = decode(context_, shown_), all = decode(context_, ids_.size());
   if (all.size() <= before.size()) return {};

@@ -14,6 +14,7 @@ namespace mortise::core {
 class TextStream {
  public:
   explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
   /// Adds one token; returns the text that became certain, maybe empty.
   std::string push(int32_t id);
   /// The rest; bytes that never became a character come as U+FFFD.

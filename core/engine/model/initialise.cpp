@@ -1,19 +1,22 @@
-// First values of parameters: normal by Box–Muller over Philox blocks, counted from the start of each tensor.
+// First values of parameters: normal by Box–Muller over Philox blocks, counted from the start of
+// each tensor.
 //
-// Element i of a tensor is a function of (seed, path, i) alone: block i/4 of the stream keyed by mix_key(seed, path)
-// gives two pairs (u₁, u₂), and each pair gives two normals  sqrt(−2 ln u₁)·cos 2πu₂  and  ·sin 2πu₂.  So any thread
-// may fill any range.  Plain loops over libm: ATen's log and cos run MKL's vector functions, which open threads of
-// their own inside ours; on a busy machine that was seen to take seconds instead of a tenth.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
+// Element i of a tensor is a function of (seed, path, i) alone: block i/4 of the stream keyed by
+// mix_key(seed, path) gives two pairs (u₁, u₂), and each pair gives two normals  sqrt(−2 ln u₁)·cos
+// 2πu₂  and  ·sin 2πu₂.  So any thread may fill any range.  Plain loops over libm: ATen's log and
+// cos run MKL's vector functions, which open threads of their own inside ours; on a busy machine
+// that was seen to take seconds instead of a tenth.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "core/engine/model/language_model.hpp"
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
 #include "mortise/error.hpp"
 #include "mortise/random.hpp"
+
+#include "core/engine/model/language_model.hpp"
 
 namespace mortise::core {
 
@@ -49,14 +52,16 @@ at::Tensor normal(uint64_t key, int64_t begin, int64_t count) {
 
 void fill(const Batch& batch) {
   const int64_t count = std::min(kBatch, batch.flat_N.size(0) - batch.begin);
-  batch.flat_N.narrow(0, batch.begin, count).copy_(normal(batch.key, batch.begin, count).mul_(batch.std));
+  batch.flat_N.narrow(0, batch.begin, count)
+      .copy_(normal(batch.key, batch.begin, count).mul_(batch.std));
 }
 
 }  // namespace
 
 void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_residual) {
   const at::NoGradGuard no_grad;
-  const double residual_scale = scale_residual ? 1 / std::sqrt(2.0 * static_cast<double>(model.num_layers())) : 1;
+  const double residual_scale =
+      scale_residual ? 1 / std::sqrt(2.0 * static_cast<double>(model.num_layers())) : 1;
   std::vector<Batch> batches;
   for (NamedTensor& parameter : model.parameters()) {
     at::Tensor tensor = parameter.tensor;

@@ -1,12 +1,13 @@
-// Building and running the model.  The tree is flat: children carry the paths of Hugging Face ("model.layers.0").
+// Building and running the model.  The tree is flat: children carry the paths of Hugging Face
+// ("model.layers.0").
 #include "core/engine/model/language_model.hpp"
+
+#include <algorithm>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
-#include <utility>
 
 #include "mortise/error.hpp"
 
@@ -27,12 +28,15 @@ std::vector<LayerTable> layer_tables(const Value& spec) {
   std::vector<LayerTable> layers;
   for (const auto& [name, table] : tables->as_table()) {
     LayerTable layer = {name, table.get("order", 1), table.get("repeat", 1), table};
-    MORTISE_CHECK(layer.repeat > 0, "model.layer.{}.repeat must be at least 1, got {}", name, layer.repeat);
+    MORTISE_CHECK(
+        layer.repeat > 0, "model.layer.{}.repeat must be at least 1, got {}", name, layer.repeat);
     layer.config.erase("order");
     layer.config.erase("repeat");
     layers.push_back(std::move(layer));
   }
-  std::stable_sort(layers.begin(), layers.end(), [](const LayerTable& a, const LayerTable& b) { return a.order < b.order; });
+  std::stable_sort(layers.begin(), layers.end(), [](const LayerTable& a, const LayerTable& b) {
+    return a.order < b.order;
+  });
   return layers;
 }
 
@@ -48,7 +52,10 @@ auto in_context(const std::string& place, Make make) {
 }
 
 template <class Interface>
-std::shared_ptr<Interface> make_part(const Value& spec, const char* key, Host& host, const typename Interface::Args& args) {
+std::shared_ptr<Interface> make_part(const Value& spec,
+                                     const char* key,
+                                     Host& host,
+                                     const typename Interface::Args& args) {
   return in_context(fmt::format("[model.{}]", key), [&] {
     return std::shared_ptr<Interface>(make<Interface>(host, spec.at(key), args));
   });
@@ -62,7 +69,9 @@ int64_t positive(const Value& spec, const char* key) {
 
 }  // namespace
 
-std::shared_ptr<LanguageModel> LanguageModel::build(const Value& spec, Host& host, const BuildContext& build) {
+std::shared_ptr<LanguageModel> LanguageModel::build(const Value& spec,
+                                                    Host& host,
+                                                    const BuildContext& build) {
   std::shared_ptr<LanguageModel> model(new LanguageModel());
   model->vocab_ = positive(spec, "vocab");
   model->width_ = positive(spec, "width");
@@ -71,11 +80,17 @@ std::shared_ptr<LanguageModel> LanguageModel::build(const Value& spec, Host& hos
   context.shared = &model->shared_;
 
   EmbeddingArgs embedding = {context, model->vocab_, model->width_};
-  model->embedding_ = model->add_child("model.embed_tokens", make_part<Embedding>(spec, "embedding", host, embedding));
+  model->embedding_ = model->add_child("model.embed_tokens",
+                                       make_part<Embedding>(spec, "embedding", host, embedding));
   model->build_layers(spec, host, context);
   context.num_layers = model->num_layers();
-  model->norm_ = model->add_child("model.norm", make_part<Norm>(spec, "norm", host, {context, model->width_}));
-  HeadArgs head = {context, model->vocab_, model->width_, model->embedding_->weight(), "model.embed_tokens.weight"};
+  model->norm_ =
+      model->add_child("model.norm", make_part<Norm>(spec, "norm", host, {context, model->width_}));
+  HeadArgs head = {context,
+                   model->vocab_,
+                   model->width_,
+                   model->embedding_->weight(),
+                   "model.embed_tokens.weight"};
   model->head_ = model->add_child("lm_head", make_part<Head>(spec, "head", host, head));
   return model;
 }
@@ -88,8 +103,10 @@ void LanguageModel::build_layers(const Value& spec, Host& host, BuildContext con
     for (int64_t i = 0; i < table.repeat; ++i) {
       context.layer_index = num_layers();
       const LayerArgs args = {context, width_, spec.at("norm")};
-      const std::string place = fmt::format("[model.layer.{}], layer {}", table.name, context.layer_index);
-      layers_.push_back(in_context(place, [&] { return std::shared_ptr<Layer>(make<Layer>(host, table.config, args)); }));
+      const std::string place =
+          fmt::format("[model.layer.{}], layer {}", table.name, context.layer_index);
+      layers_.push_back(in_context(
+          place, [&] { return std::shared_ptr<Layer>(make<Layer>(host, table.config, args)); }));
       layer_tables_.push_back(table.name);
       add_child(fmt::format("model.layers.{}", context.layer_index), layers_.back());
     }
@@ -98,19 +115,26 @@ void LanguageModel::build_layers(const Value& spec, Host& host, BuildContext con
 
 void LanguageModel::check(const TokenBatch& batch) const {
   MORTISE_CHECK(batch.ids_BT.dim() == 2 && batch.positions_BT.sizes() == batch.ids_BT.sizes(),
-                "ids and positions must be [B, T], got {} and {}", fmt::join(batch.ids_BT.sizes(), "×"),
+                "ids and positions must be [B, T], got {} and {}",
+                fmt::join(batch.ids_BT.sizes(), "×"),
                 fmt::join(batch.positions_BT.sizes(), "×"));
   if (batch.ids_BT.numel() == 0 || batch.ids_BT.is_meta()) return;
   const auto [smallest, largest] = at::aminmax(batch.ids_BT);
   const int64_t low = smallest.item<int64_t>(), high = largest.item<int64_t>();
   if (low < 0 || high >= vocab_)
-    throw DataError(fmt::format("token id {} is outside the model's vocabulary of {}", low < 0 ? low : high, vocab_),
-                    "the tokenizer and the model do not belong together");
+    throw DataError(
+        fmt::format(
+            "token id {} is outside the model's vocabulary of {}", low < 0 ? low : high, vocab_),
+        "the tokenizer and the model do not belong together");
   if (max_seq_len_ == 0) return;
   const int64_t position = batch.positions_BT.max().item<int64_t>();
   if (position >= max_seq_len_)
-    throw Error(Code::Usage, fmt::format("the sequence reaches {} tokens, and the model was made for {}", position + 1, max_seq_len_),
-                "shorten the input or max_new_tokens; model.max_seq_len (max_position_embeddings in config.json) sets the limit");
+    throw Error(Code::Usage,
+                fmt::format("the sequence reaches {} tokens, and the model was made for {}",
+                            position + 1,
+                            max_seq_len_),
+                "shorten the input or max_new_tokens; model.max_seq_len (max_position_embeddings "
+                "in config.json) sets the limit");
 }
 
 HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
@@ -137,8 +161,10 @@ std::vector<PartSize> count_parameters(const LanguageModel& model) {
   std::vector<PartSize> parts = {{"model.embedding", 1, 0}};
   for (int64_t i = 0; i < model.num_layers(); ++i) {
     const std::string part = "model.layer." + model.layer_table(i);
-    if (parts.back().part == part) ++parts.back().units;
-    else parts.push_back({part, 1, 0});
+    if (parts.back().part == part)
+      ++parts.back().units;
+    else
+      parts.push_back({part, 1, 0});
   }
   parts.push_back({"model.norm", 1, 0});
   parts.push_back({"model.head", 1, 0});
@@ -146,11 +172,14 @@ std::vector<PartSize> count_parameters(const LanguageModel& model) {
     if (name.starts_with("model.embed_tokens.")) return "model.embedding";
     if (name.starts_with("model.norm.")) return "model.norm";
     if (name.starts_with("lm_head.")) return "model.head";
-    return "model.layer." + model.layer_table(std::stoll(name.substr(std::string_view("model.layers.").size())));
+    return "model.layer." +
+           model.layer_table(std::stoll(name.substr(std::string_view("model.layers.").size())));
   };
   for (const NamedTensor& parameter : model.parameters()) {
     const std::string part = part_of(parameter.name);
-    std::find_if(parts.begin(), parts.end(), [&](const PartSize& size) { return size.part == part; })->parameters += parameter.tensor.numel();
+    std::find_if(parts.begin(), parts.end(), [&](const PartSize& size) {
+      return size.part == part;
+    })->parameters += parameter.tensor.numel();
   }
   return parts;
 }
@@ -158,7 +187,10 @@ std::vector<PartSize> count_parameters(const LanguageModel& model) {
 TokenBatch plain_batch(const at::Tensor& ids_BT) {
   TokenBatch batch;
   batch.ids_BT = ids_BT;
-  batch.positions_BT = at::arange(ids_BT.size(1), at::TensorOptions().dtype(at::kLong).device(ids_BT.device())).unsqueeze(0).expand({ids_BT.size(0), -1});
+  batch.positions_BT =
+      at::arange(ids_BT.size(1), at::TensorOptions().dtype(at::kLong).device(ids_BT.device()))
+          .unsqueeze(0)
+          .expand({ids_BT.size(0), -1});
   return batch;
 }
 

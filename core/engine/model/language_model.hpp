@@ -1,7 +1,9 @@
-// The model that every job uses: embedding → layers → norm → head, built from a specification ([model] as a Value).
+// The model that every job uses: embedding → layers → norm → head, built from a specification
+// ([model] as a Value).
 //
-// Built empty (also on the meta device), then initialised by seed and path or filled from a weight format.  Parameter
-// paths are the LLaMA names of Hugging Face: model.embed_tokens, model.layers.N.…, model.norm, lm_head.
+// Built empty (also on the meta device), then initialised by seed and path or filled from a weight
+// format.  Parameter paths are the LLaMA names of Hugging Face: model.embed_tokens,
+// model.layers.N.…, model.norm, lm_head.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +32,7 @@ struct TokenBatch {
 };
 
 struct HiddenOutput {
-  at::Tensor hidden_BTD;    // after the final norm
+  at::Tensor hidden_BTD;  // after the final norm
   std::vector<NamedValue> losses;
   std::vector<NamedValue> stats;
 };
@@ -38,20 +40,31 @@ struct HiddenOutput {
 /// Thread: [train-thread].
 class LanguageModel final : public Module {
  public:
-  /// Builds the model of a resolved [model] table (vocab and width set).  Parameters are uninitialised.
-  /// Throws: Error with the table's path as context: "while building [model.layer.dense], layer 3".
-  static std::shared_ptr<LanguageModel> build(const Value& spec, Host& host, const BuildContext& build);
+  /// Builds the model of a resolved [model] table (vocab and width set).  Parameters are
+  /// uninitialised. Throws: Error with the table's path as context: "while building
+  /// [model.layer.dense], layer 3".
+  static std::shared_ptr<LanguageModel> build(const Value& spec,
+                                              Host& host,
+                                              const BuildContext& build);
 
   /// Throws: DataError on an id outside the vocabulary; Error on a position beyond max_seq_len().
   HiddenOutput forward(const TokenBatch& batch);
+
   Head& head() { return *head_; }
+
   int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
+
   int64_t vocab() const { return vocab_; }
+
   int64_t width() const { return width_; }
+
   /// Positions that the model was made for; 0: no limit.
   int64_t max_seq_len() const { return max_seq_len_; }
+
   /// The name of the [model.layer.*] table that layer `index` came from.
-  const std::string& layer_table(int64_t index) const { return layer_tables_.at(static_cast<size_t>(index)); }
+  const std::string& layer_table(int64_t index) const {
+    return layer_tables_.at(static_cast<size_t>(index));
+  }
 
  private:
   LanguageModel() = default;
@@ -67,25 +80,37 @@ class LanguageModel final : public Module {
   std::map<std::string, std::shared_ptr<Component>> shared_;
 };
 
-/// Parameters of one part of a model, for `plan`: "model.embedding", "model.layer.dense", "model.norm", "model.head".
+/// Parameters of one part of a model, for `plan`: "model.embedding", "model.layer.dense",
+/// "model.norm", "model.head".
 struct PartSize {
   std::string part;
   int64_t units = 1;       // layers made from this table
   int64_t parameters = 0;  // of all units together; a tied tensor counts where it is owned
 };
+
 std::vector<PartSize> count_parameters(const LanguageModel& model);
 
-/// Fills all parameters from their Init: numbers depend on seed and path only, not on threads or order.
+/// Fills all parameters from their Init: numbers depend on seed and path only, not on threads or
+/// order.
 void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_residual);
 
-/// Streams weights from a directory through an architecture's name map; converts to the model's dtype.
-/// Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and misshapen tensors, all at once.
-void load_weights(LanguageModel& model, const WeightReader& reader, const Architecture& architecture, const Value& spec);
+/// Streams weights from a directory through an architecture's name map; converts to the model's
+/// dtype. Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and
+/// misshapen tensors, all at once.
+void load_weights(LanguageModel& model,
+                  const WeightReader& reader,
+                  const Architecture& architecture,
+                  const Value& spec);
 
-/// Writes config.json (last) and weights (converted to `dtype`) through the name map; tied tensors once.
-/// `config_extra` is a table of further keys of config.json (token ids); null: none.
-void save_weights(const LanguageModel& model, const std::string& directory, const WeightFormat& format, const Architecture& architecture,
-                  const Value& spec, at::ScalarType dtype, const Value& config_extra = Value());
+/// Writes config.json (last) and weights (converted to `dtype`) through the name map; tied tensors
+/// once. `config_extra` is a table of further keys of config.json (token ids); null: none.
+void save_weights(const LanguageModel& model,
+                  const std::string& directory,
+                  const WeightFormat& format,
+                  const Architecture& architecture,
+                  const Value& spec,
+                  at::ScalarType dtype,
+                  const Value& config_extra = Value());
 
 /// A batch of unpacked rows, for scoring and tests: positions 0…T−1.
 TokenBatch plain_batch(const at::Tensor& ids_BT);

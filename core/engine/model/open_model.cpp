@@ -1,20 +1,21 @@
-// What a path may be, in the order in which it is tried: config.json → a foreign folder; model.safetensors beside a
-// manifest → a checkpoint of a run; resolved.toml → a run.
+// What a path may be, in the order in which it is tried: config.json → a foreign folder;
+// model.safetensors beside a manifest → a checkpoint of a run; resolved.toml → a run.
 #include "core/engine/model/open_model.hpp"
-
-#include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
-#include "core/recipe/resolve.hpp"
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "core/recipe/resolve.hpp"
 
 namespace mortise::core {
 
@@ -69,12 +70,18 @@ std::shared_ptr<LanguageModel> build_empty(const Value& spec, Host& host, at::Sc
 }
 
 void check_tokenizer(const OpenedModel& opened) {
-  if (opened.tokenizer == nullptr || opened.tokenizer->vocab_size() <= opened.model->vocab()) return;
-  throw DataError(fmt::format("the tokenizer has {} tokens, and the model knows only {}", opened.tokenizer->vocab_size(), opened.model->vocab()),
+  if (opened.tokenizer == nullptr || opened.tokenizer->vocab_size() <= opened.model->vocab())
+    return;
+  throw DataError(fmt::format("the tokenizer has {} tokens, and the model knows only {}",
+                              opened.tokenizer->vocab_size(),
+                              opened.model->vocab()),
                   "tokenizer.json and config.json must come from one model");
 }
 
-OpenedModel open_foreign(const std::string& directory, Host& host, const Catalog& catalog, at::ScalarType dtype) {
+OpenedModel open_foreign(const std::string& directory,
+                         Host& host,
+                         const Catalog& catalog,
+                         at::ScalarType dtype) {
   OpenedModel opened;
   ForeignModel foreign = read_foreign_model(directory, host, catalog);
   opened.model = build_empty(foreign.spec, host, dtype);
@@ -88,18 +95,27 @@ OpenedModel open_foreign(const std::string& directory, Host& host, const Catalog
 }
 
 /// The [model] of a run, with what only its data decided: vocabulary and longest sequence.
-Value spec_of_run(const fs::path& run, const safetensors::File& weights, Host& host, const Catalog& catalog) {
+Value spec_of_run(const fs::path& run,
+                  const safetensors::File& weights,
+                  Host& host,
+                  const Catalog& catalog) {
   const Resolved resolved = resolve((run / "resolved.toml").string(), catalog);
   Value spec = resolved.tree.at("model");
   if (const std::string from = spec.get("from", ""); !from.empty() && spec.find("layer") == nullptr)
     spec = read_foreign_model(from, host, catalog).spec;
   const safetensors::Entry* table = weights.header().find("model.embed_tokens.weight");
-  if (spec.get("vocab", 0) == 0 && table != nullptr && !table->shape.empty()) spec["vocab"] = table->shape[0];
-  if (spec.get("max_seq_len", 0) == 0 && resolved.tree.find("batch") != nullptr) spec["max_seq_len"] = resolved.tree.at("batch").get("seq_len", 0);
+  if (spec.get("vocab", 0) == 0 && table != nullptr && !table->shape.empty())
+    spec["vocab"] = table->shape[0];
+  if (spec.get("max_seq_len", 0) == 0 && resolved.tree.find("batch") != nullptr)
+    spec["max_seq_len"] = resolved.tree.at("batch").get("seq_len", 0);
   return spec;
 }
 
-OpenedModel open_checkpoint(const fs::path& checkpoint, const fs::path& run, Host& host, const Catalog& catalog, at::ScalarType dtype) {
+OpenedModel open_checkpoint(const fs::path& checkpoint,
+                            const fs::path& run,
+                            Host& host,
+                            const Catalog& catalog,
+                            at::ScalarType dtype) {
   OpenedModel opened;
   const std::string file = (checkpoint / "model.safetensors").string();
   opened.spec = spec_of_run(run, safetensors::File::open(file), host, catalog);
@@ -114,11 +130,15 @@ OpenedModel open_checkpoint(const fs::path& checkpoint, const fs::path& run, Hos
 class FileReader final : public WeightReader {
  public:
   explicit FileReader(safetensors::File file) : file_(std::move(file)) {
-    for (const safetensors::Entry& entry : file_.header().entries) tensors_.push_back({entry.name, entry.dtype, entry.shape, entry.bytes()});
+    for (const safetensors::Entry& entry : file_.header().entries)
+      tensors_.push_back({entry.name, entry.dtype, entry.shape, entry.bytes()});
   }
 
   const std::vector<StoredTensor>& tensors() const override { return tensors_; }
-  std::span<const std::byte> data(size_t index) const override { return file_.data(file_.header().entries.at(index)); }
+
+  std::span<const std::byte> data(size_t index) const override {
+    return file_.data(file_.header().entries.at(index));
+  }
 
  private:
   safetensors::File file_;
@@ -137,8 +157,11 @@ class OwnNames final : public Architecture {
   }
 
   bool recognises(const Value&) const override { return false; }
+
   Value to_spec(const Value&) const override { return {}; }
+
   Value to_hf(const Value&) const override { return {}; }
+
   std::vector<TensorRule> names(const Value&) const override { return rules_; }
 
  private:
@@ -163,8 +186,12 @@ ForeignModel read_foreign_model(const std::string& directory, Host& host, const 
     }
     return foreign;
   }
-  throw DataError(fmt::format("no architecture recognises {} (model_type \"{}\"); tried: {}", file, foreign.hf_config.get("model_type", ""), names_of(entries)),
-                  "install a plugin that provides this architecture; `mortise inspect architecture` lists those there are");
+  throw DataError(fmt::format("no architecture recognises {} (model_type \"{}\"); tried: {}",
+                              file,
+                              foreign.hf_config.get("model_type", ""),
+                              names_of(entries)),
+                  "install a plugin that provides this architecture; `mortise inspect "
+                  "architecture` lists those there are");
 }
 
 OpenWeights open_weights(const std::string& directory, Host& host, const Catalog& catalog) {
@@ -176,10 +203,15 @@ OpenWeights open_weights(const std::string& directory, Host& host, const Catalog
     weights.reader = weights.format->open(directory);
     return weights;
   }
-  throw DataError(fmt::format("no weights were found in {}; tried the formats: {}", directory, names_of(entries)), "expected model.safetensors, or shards with model.safetensors.index.json");
+  throw DataError(
+      fmt::format(
+          "no weights were found in {}; tried the formats: {}", directory, names_of(entries)),
+      "expected model.safetensors, or shards with model.safetensors.index.json");
 }
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory, Host& host, const Catalog& catalog) {
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory,
+                                          Host& host,
+                                          const Catalog& catalog) {
   if (!fs::exists(directory + "/tokenizer.json")) return nullptr;
   std::string said;
   const std::vector<const ComponentEntry*> entries = catalog.components("tokenizer");
@@ -192,7 +224,8 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory, Host& ho
       said += fmt::format("\n    {}: {}", entry->name, error.message());
     }
   }
-  throw DataError(fmt::format("no tokenizer can read {}/tokenizer.json; tried: {}{}", directory, names_of(entries), said));
+  throw DataError(fmt::format(
+      "no tokenizer can read {}/tokenizer.json; tried: {}{}", directory, names_of(entries), said));
 }
 
 void load_own_weights(LanguageModel& model, const std::string& file) {
@@ -204,21 +237,31 @@ void load_own_weights(LanguageModel& model, const std::string& file) {
   }
 }
 
-OpenedModel open_model(const std::string& path, Host& host, const Catalog& catalog, at::ScalarType dtype) {
+OpenedModel open_model(const std::string& path,
+                       Host& host,
+                       const Catalog& catalog,
+                       at::ScalarType dtype) {
   const fs::path folder = fs::path(path).lexically_normal();
   const auto opened = [&]() -> OpenedModel {
-    if (fs::exists(folder / "config.json")) return open_foreign(folder.string(), host, catalog, dtype);
+    if (fs::exists(folder / "config.json"))
+      return open_foreign(folder.string(), host, catalog, dtype);
     if (fs::exists(folder / "model.safetensors")) {
       const fs::path run = fs::absolute(folder / ".." / "..").lexically_normal();
-      if (fs::exists(run / "resolved.toml")) return open_checkpoint(folder, run, host, catalog, dtype);
+      if (fs::exists(run / "resolved.toml"))
+        return open_checkpoint(folder, run, host, catalog, dtype);
     }
     if (fs::exists(folder / "resolved.toml")) {
-      if (const auto checkpoint = newest_checkpoint(folder)) return open_checkpoint(*checkpoint, folder, host, catalog, dtype);
-      if (const auto exported = first_export(folder)) return open_foreign(exported->string(), host, catalog, dtype);
+      if (const auto checkpoint = newest_checkpoint(folder))
+        return open_checkpoint(*checkpoint, folder, host, catalog, dtype);
+      if (const auto exported = first_export(folder))
+        return open_foreign(exported->string(), host, catalog, dtype);
       throw DataError(fmt::format("the run {} has neither a checkpoint nor an export yet", path));
     }
-    throw DataError(fmt::format("{} is no model: expected config.json (a Hugging Face folder) or resolved.toml (a run directory)", path),
-                    fs::exists(folder) ? "give the folder itself, not the one above it" : "there is no such folder");
+    throw DataError(fmt::format("{} is no model: expected config.json (a Hugging Face folder) or "
+                                "resolved.toml (a run directory)",
+                                path),
+                    fs::exists(folder) ? "give the folder itself, not the one above it"
+                                       : "there is no such folder");
   };
   OpenedModel model = opened();
   check_tokenizer(model);

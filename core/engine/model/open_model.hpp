@@ -5,16 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "mortise/tokenizer.hpp"
+
 #include "core/engine/model/language_model.hpp"
 #include "core/plugin/catalog.hpp"
-#include "mortise/tokenizer.hpp"
 
 namespace mortise::core {
 
 /// A foreign folder's config.json, understood.
 struct ForeignModel {
   std::unique_ptr<Architecture> architecture;
-  Value spec;       // complete [model] table
+  Value spec;  // complete [model] table
   Value hf_config;
 };
 
@@ -22,16 +23,20 @@ struct ForeignModel {
 /// Throws: DataError naming the architectures that were tried.
 ForeignModel read_foreign_model(const std::string& directory, Host& host, const Catalog& catalog);
 
-/// Opens the weights of a directory with the first format that recognises its files.  Throws: DataError.
+/// Opens the weights of a directory with the first format that recognises its files.  Throws:
+/// DataError.
 struct OpenWeights {
   std::unique_ptr<WeightFormat> format;
   std::unique_ptr<WeightReader> reader;  // Lifetime: destroyed before `format`
 };
+
 OpenWeights open_weights(const std::string& directory, Host& host, const Catalog& catalog);
 
-/// Loads the tokenizer of a directory with the first provider that can read it; null when there is no tokenizer.json.
-/// Throws: DataError with what each provider said.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory, Host& host, const Catalog& catalog);
+/// Loads the tokenizer of a directory with the first provider that can read it; null when there is
+/// no tokenizer.json. Throws: DataError with what each provider said.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory,
+                                          Host& host,
+                                          const Catalog& catalog);
 
 struct OpenedModel {
   std::shared_ptr<LanguageModel> model;  // filled, not training
@@ -41,10 +46,13 @@ struct OpenedModel {
   std::string weights;                   // the folder that the weights came from
 };
 
-/// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its first export), or
-/// a folder ckpt/step-N of one.  Weights become `dtype`.
-/// Throws: DataError when DIR is none of these, when weights do not fit, or tokenizer and model do not belong together.
-OpenedModel open_model(const std::string& path, Host& host, const Catalog& catalog, at::ScalarType dtype = at::kFloat);
+/// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its
+/// first export), or a folder ckpt/step-N of one.  Weights become `dtype`. Throws: DataError when
+/// DIR is none of these, when weights do not fit, or tokenizer and model do not belong together.
+OpenedModel open_model(const std::string& path,
+                       Host& host,
+                       const Catalog& catalog,
+                       at::ScalarType dtype = at::kFloat);
 
 /// Fills a model from a safetensors file that holds our own parameter names (a checkpoint).
 /// Throws: DataError like load_weights.

@@ -11,7 +11,8 @@ namespace {
 
 std::vector<int64_t> inverse_order(const std::vector<int64_t>& order) {
   std::vector<int64_t> inverse(order.size());
-  for (size_t i = 0; i < order.size(); ++i) inverse.at(static_cast<size_t>(order[i])) = static_cast<int64_t>(i);
+  for (size_t i = 0; i < order.size(); ++i)
+    inverse.at(static_cast<size_t>(order[i])) = static_cast<int64_t>(i);
   return inverse;
 }
 
@@ -25,12 +26,18 @@ std::vector<int64_t> permuted(const std::vector<int64_t>& view, const std::vecto
 
 at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs) {
   switch (rule.op) {
-    case TensorRule::Op::Rename: return theirs.at(0);
-    case TensorRule::Op::Concat: return at::cat(theirs, rule.dim);
-    case TensorRule::Op::Stack: return at::stack(theirs, rule.dim);
-    case TensorRule::Op::Slice: return theirs.at(0).narrow(rule.dim, rule.begin, rule.sizes.at(0));
-    case TensorRule::Op::Transpose: return theirs.at(0).t();
-    case TensorRule::Op::Permute: return theirs.at(0).view(rule.view).permute(rule.order).reshape(theirs.at(0).sizes());
+    case TensorRule::Op::Rename:
+      return theirs.at(0);
+    case TensorRule::Op::Concat:
+      return at::cat(theirs, rule.dim);
+    case TensorRule::Op::Stack:
+      return at::stack(theirs, rule.dim);
+    case TensorRule::Op::Slice:
+      return theirs.at(0).narrow(rule.dim, rule.begin, rule.sizes.at(0));
+    case TensorRule::Op::Transpose:
+      return theirs.at(0).t();
+    case TensorRule::Op::Permute:
+      return theirs.at(0).view(rule.view).permute(rule.order).reshape(theirs.at(0).sizes());
   }
   MORTISE_ASSERT(false, "unknown operation of a tensor rule");
   return {};
@@ -38,13 +45,20 @@ at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& thei
 
 std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ours) {
   switch (rule.op) {
-    case TensorRule::Op::Rename: return {ours};
-    case TensorRule::Op::Concat: return ours.split_with_sizes(rule.sizes, rule.dim);
-    case TensorRule::Op::Stack: return ours.unbind(rule.dim);
-    case TensorRule::Op::Transpose: return {ours.t()};
+    case TensorRule::Op::Rename:
+      return {ours};
+    case TensorRule::Op::Concat:
+      return ours.split_with_sizes(rule.sizes, rule.dim);
+    case TensorRule::Op::Stack:
+      return ours.unbind(rule.dim);
+    case TensorRule::Op::Transpose:
+      return {ours.t()};
     case TensorRule::Op::Permute:
-      return {ours.reshape(permuted(rule.view, rule.order)).permute(inverse_order(rule.order)).reshape(ours.sizes())};
-    case TensorRule::Op::Slice: break;
+      return {ours.reshape(permuted(rule.view, rule.order))
+                  .permute(inverse_order(rule.order))
+                  .reshape(ours.sizes())};
+    case TensorRule::Op::Slice:
+      break;
   }
   MORTISE_ASSERT(false, "a slice alone has no inverse");
   return {};
@@ -52,21 +66,32 @@ std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ou
 
 std::optional<at::ScalarType> scalar_type(Dtype dtype) {
   switch (dtype) {
-    case Dtype::F32: return at::kFloat;
-    case Dtype::F16: return at::kHalf;
-    case Dtype::BF16: return at::kBFloat16;
-    case Dtype::F64: return at::kDouble;
-    default: return std::nullopt;
+    case Dtype::F32:
+      return at::kFloat;
+    case Dtype::F16:
+      return at::kHalf;
+    case Dtype::BF16:
+      return at::kBFloat16;
+    case Dtype::F64:
+      return at::kDouble;
+    default:
+      return std::nullopt;
   }
 }
 
 Dtype file_dtype(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return Dtype::F32;
-    case at::kHalf: return Dtype::F16;
-    case at::kBFloat16: return Dtype::BF16;
-    case at::kDouble: return Dtype::F64;
-    default: MORTISE_CHECK(false, "weights of this element type cannot be stored"); return Dtype::F32;
+    case at::kFloat:
+      return Dtype::F32;
+    case at::kHalf:
+      return Dtype::F16;
+    case at::kBFloat16:
+      return Dtype::BF16;
+    case at::kDouble:
+      return Dtype::F64;
+    default:
+      MORTISE_CHECK(false, "weights of this element type cannot be stored");
+      return Dtype::F32;
   }
 }
 

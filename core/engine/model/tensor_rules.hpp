@@ -1,23 +1,24 @@
 // The two directions of an architecture's TensorRule, and element types of files ↔ LibTorch.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "mortise/architecture.hpp"
 #include "mortise/dtype.hpp"
 
 namespace mortise::core {
 
-/// Makes our tensor of theirs; works on meta tensors too, which is how shapes are checked before data is read.
-/// Throws: c10::Error when the shapes do not allow the operation.
+/// Makes our tensor of theirs; works on meta tensors too, which is how shapes are checked before
+/// data is read. Throws: c10::Error when the shapes do not allow the operation.
 at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs);
 
-/// The inverse: their tensors, one per rule.theirs.  Not for Slice, whose inverse needs several rules (see save_weights).
+/// The inverse: their tensors, one per rule.theirs.  Not for Slice, whose inverse needs several
+/// rules (see save_weights).
 std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ours);
 
 /// Nothing for types that hold no weights of ours (8-bit floats, …).

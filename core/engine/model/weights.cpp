@@ -1,11 +1,8 @@
 // Weights between a directory and the model, through an architecture's name map.
 //
-// Loading checks all names and shapes first (on meta tensors, so nothing is read), then copies tensor by tensor.
-// Saving turns the map around: every tensor on disk is planned with its shape, then written one at a time.
-#include <ATen/ATen.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
+// Loading checks all names and shapes first (on meta tensors, so nothing is read), then copies
+// tensor by tensor. Saving turns the map around: every tensor on disk is planned with its shape,
+// then written one at a time.
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -13,12 +10,17 @@
 #include <set>
 #include <utility>
 
-#include "core/engine/model/language_model.hpp"
-#include "core/engine/model/tensor_rules.hpp"
-#include "core/recipe/suggest.hpp"
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+
+#include "core/engine/model/language_model.hpp"
+#include "core/engine/model/tensor_rules.hpp"
+#include "core/recipe/suggest.hpp"
 
 namespace mortise::core {
 
@@ -35,21 +37,28 @@ struct Problems {
     if (lines.empty()) return;
     text += fmt::format("\n  {} ({}):", title, lines.size());
     for (size_t i = 0; i < std::min(lines.size(), kMostListed); ++i) text += "\n    " + lines[i];
-    if (lines.size() > kMostListed) text += fmt::format("\n    … and {} more", lines.size() - kMostListed);
+    if (lines.size() > kMostListed)
+      text += fmt::format("\n    … and {} more", lines.size() - kMostListed);
   }
 };
 
-std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shape_text(at::IntArrayRef shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 /// The tensors of a directory by name.
 class Stored {
  public:
   explicit Stored(const WeightReader& reader) : reader_(reader) {
-    for (size_t i = 0; i < reader.tensors().size(); ++i) index_.emplace(reader.tensors()[i].name, i);
+    for (size_t i = 0; i < reader.tensors().size(); ++i)
+      index_.emplace(reader.tensors()[i].name, i);
   }
 
   bool has(const std::string& name) const { return index_.contains(name); }
-  const StoredTensor& info(const std::string& name) const { return reader_.tensors()[index_.at(name)]; }
+
+  const StoredTensor& info(const std::string& name) const {
+    return reader_.tensors()[index_.at(name)];
+  }
 
   /// The tensor itself; a view of the mapped file where alignment allows.
   at::Tensor tensor(const std::string& name) const {
@@ -78,7 +87,8 @@ class Stored {
   std::map<std::string, size_t> index_;
 };
 
-std::map<std::string, TensorRule> rules_by_name(const Architecture& architecture, const Value& spec) {
+std::map<std::string, TensorRule> rules_by_name(const Architecture& architecture,
+                                                const Value& spec) {
   std::map<std::string, TensorRule> rules;
   for (TensorRule& rule : architecture.names(spec)) {
     std::string name = rule.ours;
@@ -95,7 +105,8 @@ std::string shape_problem(const TensorRule& rule, const Stored& stored, at::IntA
     theirs.push_back(stored.meta(name));
     found += (found.empty() ? "" : ", ") + shape_text(theirs.back().sizes());
   }
-  const std::string expected = fmt::format("{}: expected {}, the file has {}", rule.theirs.front(), shape_text(shape), found);
+  const std::string expected = fmt::format(
+      "{}: expected {}, the file has {}", rule.theirs.front(), shape_text(shape), found);
   try {
     const at::Tensor made = ours_from(rule, theirs);
     return made.sizes() == shape ? "" : expected;
@@ -109,50 +120,70 @@ void throw_if_any(std::initializer_list<const Problems*> all) {
   for (const Problems* problems : all) problems->append_to(text);
   if (text.empty()) return;
   throw DataError("the weights do not fit the model:" + text,
-                  "config.json and the weights must come from one model; `mortise show --from-hf DIR` prints what config.json describes");
+                  "config.json and the weights must come from one model; `mortise show --from-hf "
+                  "DIR` prints what config.json describes");
 }
 
 /// Checks every name and shape.  Throws: DataError with all problems.
-void check_weights(const std::vector<NamedTensor>& wanted, const std::map<std::string, TensorRule>& rules, const Stored& stored,
-                   const std::set<std::string>& aliases, const std::vector<std::string>& ignored) {
-  Problems missing{"missing", {}}, unexpected{"unexpected", {}}, misshapen{"misshapen", {}}, mistyped{"of an element type that is no weight", {}};
+void check_weights(const std::vector<NamedTensor>& wanted,
+                   const std::map<std::string, TensorRule>& rules,
+                   const Stored& stored,
+                   const std::set<std::string>& aliases,
+                   const std::vector<std::string>& ignored) {
+  Problems missing{"missing", {}}, unexpected{"unexpected", {}}, misshapen{"misshapen", {}},
+      mistyped{"of an element type that is no weight", {}};
   std::set<std::string> used;
   for (const NamedTensor& tensor : wanted)
-    if (const auto rule = rules.find(tensor.name); rule != rules.end()) used.insert(rule->second.theirs.begin(), rule->second.theirs.end());
+    if (const auto rule = rules.find(tensor.name); rule != rules.end())
+      used.insert(rule->second.theirs.begin(), rule->second.theirs.end());
   std::vector<std::string> unused;
   for (const std::string& name : stored.names()) {
     const bool known = used.contains(name) || aliases.contains(name) ||
-                       std::any_of(ignored.begin(), ignored.end(), [&](const std::string& pattern) { return matches(pattern, name); });
+                       std::any_of(ignored.begin(), ignored.end(), [&](const std::string& pattern) {
+                         return matches(pattern, name);
+                       });
     if (!known) unused.push_back(name);
   }
   for (const NamedTensor& tensor : wanted) {
     const auto rule = rules.find(tensor.name);
-    MORTISE_CHECK(rule != rules.end(), "the architecture has no rule for the parameter {}", tensor.name);
+    MORTISE_CHECK(
+        rule != rules.end(), "the architecture has no rule for the parameter {}", tensor.name);
     bool complete = true;
     for (const std::string& name : rule->second.theirs) {
       if (stored.has(name)) {
-        if (!scalar_type(stored.info(name).dtype)) mistyped.lines.push_back(fmt::format("{}: {}", name, dtype_name(stored.info(name).dtype)));
+        if (!scalar_type(stored.info(name).dtype))
+          mistyped.lines.push_back(
+              fmt::format("{}: {}", name, dtype_name(stored.info(name).dtype)));
         continue;
       }
       complete = false;
       const std::string near = nearest(name, unused);
-      missing.lines.push_back(near.empty() ? name : fmt::format("{} (the file has {})", name, near));
+      missing.lines.push_back(near.empty() ? name
+                                           : fmt::format("{} (the file has {})", name, near));
     }
     if (!complete) continue;
-    if (std::string problem = shape_problem(rule->second, stored, tensor.tensor.sizes()); !problem.empty()) misshapen.lines.push_back(std::move(problem));
+    if (std::string problem = shape_problem(rule->second, stored, tensor.tensor.sizes());
+        !problem.empty())
+      misshapen.lines.push_back(std::move(problem));
   }
   unexpected.lines = std::move(unused);
   throw_if_any({&missing, &unexpected, &misshapen, &mistyped});
 }
 
 /// A file may hold a tied tensor twice; then both must agree, because only one of them can be used.
-void check_aliases(const LanguageModel& model, const std::map<std::string, TensorRule>& rules, const Stored& stored) {
+void check_aliases(const LanguageModel& model,
+                   const std::map<std::string, TensorRule>& rules,
+                   const Stored& stored) {
   for (const auto& [alias, owner] : model.ties()) {
     if (!stored.has(alias)) continue;
-    const at::Tensor kept = ours_from(rules.at(owner), {stored.tensor(rules.at(owner).theirs.at(0))});
+    const at::Tensor kept =
+        ours_from(rules.at(owner), {stored.tensor(rules.at(owner).theirs.at(0))});
     if (!at::equal(stored.tensor(alias), kept))
-      throw DataError(fmt::format("{} and {} are tied in this model, but the file holds two different tensors", alias, owner),
-                      "set tie_word_embeddings to false in config.json (head.tied in a recipe)");
+      throw DataError(
+          fmt::format("{} and {} are tied in this model, but the file holds two different tensors",
+                      alias,
+                      owner),
+          "set tie_word_embeddings to false in config.json (head.tied in a recipe)");
   }
 }
 
@@ -169,12 +200,15 @@ struct Joined {
   std::map<int64_t, at::Tensor> pieces;
 };
 
-std::vector<Planned> plan_files(const LanguageModel& model, const std::map<std::string, TensorRule>& rules) {
+std::vector<Planned> plan_files(const LanguageModel& model,
+                                const std::map<std::string, TensorRule>& rules) {
   std::vector<Planned> plan;
   std::map<std::string, Joined> joined;
   for (const NamedTensor& tensor : model.tensors()) {
     const auto found = rules.find(tensor.name);
-    MORTISE_CHECK(found != rules.end(), "the architecture has no rule for the parameter {}: it cannot be written", tensor.name);
+    MORTISE_CHECK(found != rules.end(),
+                  "the architecture has no rule for the parameter {}: it cannot be written",
+                  tensor.name);
     const TensorRule& rule = found->second;
     const at::Tensor ours = tensor.tensor.detach();
     if (rule.op == TensorRule::Op::Slice) {
@@ -184,21 +218,30 @@ std::vector<Planned> plan_files(const LanguageModel& model, const std::map<std::
     }
     const std::vector<at::Tensor> shapes = theirs_from(rule, ours.to(at::kMeta));
     for (size_t i = 0; i < shapes.size(); ++i)
-      plan.push_back({rule.theirs.at(i), shapes[i].sizes().vec(), [rule, ours, i] { return theirs_from(rule, ours)[i]; }});
+      plan.push_back({rule.theirs.at(i), shapes[i].sizes().vec(), [rule, ours, i] {
+                        return theirs_from(rule, ours)[i];
+                      }});
   }
   for (const auto& [name, whole] : joined) {
     std::vector<at::Tensor> pieces;
     for (const auto& [begin, piece] : whole.pieces) pieces.push_back(piece);
     std::vector<int64_t> shape = pieces.front().sizes().vec();
-    for (size_t i = 1; i < pieces.size(); ++i) shape[static_cast<size_t>(whole.dim)] += pieces[i].size(whole.dim);
+    for (size_t i = 1; i < pieces.size(); ++i)
+      shape[static_cast<size_t>(whole.dim)] += pieces[i].size(whole.dim);
     plan.push_back({name, shape, [pieces, dim = whole.dim] { return at::cat(pieces, dim); }});
   }
   return plan;
 }
 
-Value config_of(const Architecture& architecture, const Value& spec, at::ScalarType dtype, const Value& extra) {
+Value config_of(const Architecture& architecture,
+                const Value& spec,
+                at::ScalarType dtype,
+                const Value& extra) {
   Value config = architecture.to_hf(spec);
-  config["torch_dtype"] = dtype == at::kFloat ? "float32" : dtype == at::kBFloat16 ? "bfloat16" : dtype == at::kHalf ? "float16" : "float64";
+  config["torch_dtype"] = dtype == at::kFloat      ? "float32"
+                          : dtype == at::kBFloat16 ? "bfloat16"
+                          : dtype == at::kHalf     ? "float16"
+                                                   : "float64";
   if (extra.is_table())
     for (const auto& [key, value] : extra.as_table()) config[key] = value;
   return config;
@@ -206,7 +249,10 @@ Value config_of(const Architecture& architecture, const Value& spec, at::ScalarT
 
 }  // namespace
 
-void load_weights(LanguageModel& model, const WeightReader& reader, const Architecture& architecture, const Value& spec) {
+void load_weights(LanguageModel& model,
+                  const WeightReader& reader,
+                  const Architecture& architecture,
+                  const Value& spec) {
   const at::NoGradGuard no_grad;
   const Stored stored(reader);
   const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec);
@@ -224,8 +270,13 @@ void load_weights(LanguageModel& model, const WeightReader& reader, const Archit
   }
 }
 
-void save_weights(const LanguageModel& model, const std::string& directory, const WeightFormat& format, const Architecture& architecture,
-                  const Value& spec, at::ScalarType dtype, const Value& config_extra) {
+void save_weights(const LanguageModel& model,
+                  const std::string& directory,
+                  const WeightFormat& format,
+                  const Architecture& architecture,
+                  const Value& spec,
+                  at::ScalarType dtype,
+                  const Value& config_extra) {
   const at::NoGradGuard no_grad;
   const Value config = config_of(architecture, spec, dtype, config_extra);
   const std::vector<Planned> plan = plan_files(model, rules_by_name(architecture, spec));

@@ -1,19 +1,20 @@
 // The training run: prepare → build → train → finish.
 #include "core/engine/train/job.hpp"
 
+#include <filesystem>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 
-#include <filesystem>
-
-#include "core/engine/verbs.hpp"
-#include "core/plugin/plugin_host.hpp"
-#include "core/run/lock.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
+
+#include "core/engine/verbs.hpp"
+#include "core/plugin/plugin_host.hpp"
+#include "core/run/lock.hpp"
 
 namespace mortise::core {
 
@@ -21,16 +22,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 /// Keeps what evaluation and generation need out of the peak of the training steps.
 class Apart {
  public:
   Apart(Device& device, int64_t& peak) : device_(device), peak_(peak) { device_.reset_peak(); }
+
   ~Apart() {
     peak_ = std::max(peak_, device_.memory().peak_bytes);
     device_.reset_peak();
   }
+
   Apart(const Apart&) = delete;
   Apart& operator=(const Apart&) = delete;
 
@@ -50,7 +55,8 @@ TrainJob::TrainJob(const EngineCall& call)
     : call_(call),
       directory_(RunDirectory::open(call.options->at("run_dir").as_string())),
       resume_(call.options->get("resume", false)),
-      progress_(Progress::choose(call.options->get("json", false), call.options->get("quiet", false))) {}
+      progress_(
+          Progress::choose(call.options->get("json", false), call.options->get("quiet", false))) {}
 
 int TrainJob::run() {
   try {
@@ -62,10 +68,15 @@ int TrainJob::run() {
     return interrupted ? static_cast<int>(Code::Interrupted) : 0;
   } catch (Error& error) {
     const auto last = CheckpointFolder(directory_.file("ckpt")).latest();
-    if (trainer_ != nullptr) error.add_context(fmt::format("at step {} of {}; the last checkpoint is {}", trainer_->steps_done(), space_.total_steps, last ? *last : "none"));
+    if (trainer_ != nullptr)
+      error.add_context(fmt::format("at step {} of {}; the last checkpoint is {}",
+                                    trainer_->steps_done(),
+                                    space_.total_steps,
+                                    last ? *last : "none"));
     fail(error);
     throw;
-  } catch (const std::exception& error) {  // LibTorch's; the engine's entry turns it into one of ours
+  } catch (
+      const std::exception& error) {  // LibTorch's; the engine's entry turns it into one of ours
     fail(Error(Code::Internal, error.what()));
     throw;
   }
@@ -88,17 +99,24 @@ void TrainJob::prepare() {
   space_ = make_workspace(*call_.recipe, *call_.host, options);
   if (options.saved_tokenizer.empty()) space_.tokenizer->save(directory_.folder("tokenizer"));
   status_.total_steps = space_.total_steps;
-  log::info("data ready documents={} tokens={} rows={} seconds={:.1f}", space_.tokens.num_documents(), space_.tokens.num_tokens(), space_.rows->num_rows(), seconds_since(begin));
+  log::info("data ready documents={} tokens={} rows={} seconds={:.1f}",
+            space_.tokens.num_documents(),
+            space_.tokens.num_tokens(),
+            space_.rows->num_rows(),
+            seconds_since(begin));
   const Value* notes = call_.options->find("notes");
   plan_ = make_plan(space_, *call_.host, notes == nullptr ? Value::table() : *notes);
   if (!resume_) write_file(directory_.file("plan.txt"), plan_.text);
   progress_.event("plan", plan_.text, plan_.value);
   if (plan_.memory.peak >= space_.device->total_bytes())
-    log::warn("the plan needs more memory than there is peak={} total={}", bytes_text(plan_.memory.peak), bytes_text(space_.device->total_bytes()));
+    log::warn("the plan needs more memory than there is peak={} total={}",
+              bytes_text(plan_.memory.peak),
+              bytes_text(space_.device->total_bytes()));
 }
 
 void TrainJob::build() {
-  at::manual_seed(static_cast<uint64_t>(space_.tables.run.seed));  // LibTorch seeds its own generator by the clock
+  at::manual_seed(static_cast<uint64_t>(
+      space_.tables.run.seed));  // LibTorch seeds its own generator by the clock
   model_ = build_model(space_.model_spec, space_.tables, *call_.host, space_.device->device());
   std::optional<std::string> from;
   if (resume_) from = CheckpointFolder(directory_.file("ckpt")).latest();
@@ -106,7 +124,9 @@ void TrainJob::build() {
   trainer_ = std::make_unique<Trainer>(space_, model_);
   if (from) {
     trainer_->restore(CheckpointReader(*from));
-    progress_.event("resume", fmt::format("continuing after step {} of {}", trainer_->steps_done(), space_.total_steps));
+    progress_.event(
+        "resume",
+        fmt::format("continuing after step {} of {}", trainer_->steps_done(), space_.total_steps));
   }
   first_step_ = saved_step_ = trainer_->steps_done();
   if (!from) saved_step_ = -1;
@@ -127,16 +147,21 @@ void TrainJob::build() {
 
 void TrainJob::check_lock() {
   LockFacts facts;
-  if (const auto* host = dynamic_cast<const PluginHost*>(call_.host)) facts.plugins = host->loaded();
+  if (const auto* host = dynamic_cast<const PluginHost*>(call_.host))
+    facts.plugins = host->loaded();
   facts.data_fingerprint = space_.corpus.fingerprint;
   facts.tokenizer_fingerprint = space_.tokenizer->fingerprint();
   facts.isa = lower(at::get_cpu_capability());
   facts.threads = at::get_num_threads();
   const Value lock = make_lock(facts);
-  if (const std::string path = call_.options->get("locked", ""); !path.empty()) check_locked(read_lock(path), lock, path);
+  if (const std::string path = call_.options->get("locked", ""); !path.empty())
+    check_locked(read_lock(path), lock, path);
   if (resume_ && std::filesystem::exists(directory_.file("lock.toml"))) {
     for (const TreeDifference& risk : bit_risks(read_lock(directory_.file("lock.toml")), lock))
-      log::warn("the bits of this resumed run may differ: {} was {} and is {}", risk.path, risk.before, risk.after);
+      log::warn("the bits of this resumed run may differ: {} was {} and is {}",
+                risk.path,
+                risk.before,
+                risk.after);
     return;
   }
   write_file(directory_.file("lock.toml"), lock_text(lock));
@@ -167,14 +192,18 @@ void TrainJob::after_step(const StepResult& result) {
     }
   }
   log_step(result);
-  if (result.step == space_.total_steps) return;  // the end has its own evaluation, samples and checkpoint
+  if (result.step == space_.total_steps)
+    return;  // the end has its own evaluation, samples and checkpoint
   evaluate(result.step, /*at_end=*/false);
-  if (space_.tables.generate.every > 0 && result.step % space_.tables.generate.every == 0) samples(result.step);
-  if (space_.tables.checkpoint.every > 0 && result.step % space_.tables.checkpoint.every == 0) save();
+  if (space_.tables.generate.every > 0 && result.step % space_.tables.generate.every == 0)
+    samples(result.step);
+  if (space_.tables.checkpoint.every > 0 && result.step % space_.tables.checkpoint.every == 0)
+    save();
 }
 
 void TrainJob::log_step(const StepResult& result) {
-  const bool due = result.step % space_.tables.log.every == 0 || result.step == 1 || result.step == space_.total_steps;
+  const bool due = result.step % space_.tables.log.every == 0 || result.step == 1 ||
+                   result.step == space_.total_steps;
   const double since = std::max(1e-9, seconds_since(last_log_));
   ProgressStep shown;
   shown.step = result.step;
@@ -185,12 +214,17 @@ void TrainJob::log_step(const StepResult& result) {
   shown.tokens_per_s = static_cast<double>(tokens_since_log_) / since;
   shown.tensor_bytes = train_peak_;
   const int64_t done = result.step - first_step_;
-  shown.eta_seconds = seconds_since(train_start_) / static_cast<double>(done) * static_cast<double>(space_.total_steps - result.step);
+  shown.eta_seconds = seconds_since(train_start_) / static_cast<double>(done) *
+                      static_cast<double>(space_.total_steps - result.step);
   shown.interval = due;
   progress_.step(shown);
   if (!due) return;
-  std::vector<Scalar> values = {{"loss", result.loss}, {"lr", result.lr}, {"grad_norm", result.grad_norm}, {"tokens_per_s", shown.tokens_per_s},
-                                {"tensor_mib", static_cast<double>(shown.tensor_bytes) / (1 << 20)}};
+  std::vector<Scalar> values = {
+      {"loss", result.loss},
+      {"lr", result.lr},
+      {"grad_norm", result.grad_norm},
+      {"tokens_per_s", shown.tokens_per_s},
+      {"tensor_mib", static_cast<double>(shown.tensor_bytes) / (1 << 20)}};
   for (const auto& [name, value] : result.parts) values.push_back({name, value});
   report_->scalars(result.step, values);
   tokens_since_log_ = 0;
@@ -201,20 +235,30 @@ void TrainJob::evaluate(int64_t step, bool at_end) {
   const auto begin = Clock::now();
   const Apart apart(*space_.device, other_peak_);
   for (EvalResult& result : evaluator_->run(step, at_end)) {
-    progress_.event("eval", fmt::format("step {}  {}", step, result_line(result)), to_value(result, step));
+    progress_.event(
+        "eval", fmt::format("step {}  {}", step, result_line(result)), to_value(result, step));
     if (!result.baseline.empty()) {
       const Score& ours = result.report.scores.front();
       const Score& base = result.baseline.front();
-      if (at_end) headline_ = fmt::format("{} {:.2f} on {} (unigram baseline {:.1f}, ratio {:.4f})", ours.name, ours.value, result.report.data, base.value, ours.value / base.value);
+      if (at_end)
+        headline_ = fmt::format("{} {:.2f} on {} (unigram baseline {:.1f}, ratio {:.4f})",
+                                ours.name,
+                                ours.value,
+                                result.report.data,
+                                base.value,
+                                ours.value / base.value);
       result.report.scores.push_back({"unigram_" + base.name, base.value});
     }
-    write_file(fmt::format("{}/{}.json", directory_.folder("eval"), result.report.name), to_json(to_value(result, step), 1) + "\n");
+    write_file(fmt::format("{}/{}.json", directory_.folder("eval"), result.report.name),
+               to_json(to_value(result, step), 1) + "\n");
     add_scores(status_.scores, result.report);
     report_->scores(step, result.report);
     if (trainer_->schedule() == nullptr) continue;
-    for (const Score& score : result.report.scores) trainer_->schedule()->observe(result.report.name + "." + score.name, score.value);
+    for (const Score& score : result.report.scores)
+      trainer_->schedule()->observe(result.report.name + "." + score.name, score.value);
   }
-  last_log_ += std::chrono::duration_cast<Clock::duration>(Clock::now() - begin);  // evaluation is no training time
+  last_log_ += std::chrono::duration_cast<Clock::duration>(
+      Clock::now() - begin);  // evaluation is no training time
 }
 
 void TrainJob::samples(int64_t step) {
@@ -230,7 +274,8 @@ void TrainJob::samples(int64_t step) {
     fields["step"] = step;
     fields["prompt"] = table.prompts[i];
     fields["text"] = texts[i];
-    progress_.event("sample", fmt::format("sample  {}|{}", table.prompts[i], texts[i]), std::move(fields));
+    progress_.event(
+        "sample", fmt::format("sample  {}|{}", table.prompts[i], texts[i]), std::move(fields));
   }
   write_file(fmt::format("{}/step-{}.md", directory_.folder("samples"), step), markdown);
   report_->text(step, "samples", markdown);
@@ -240,7 +285,8 @@ void TrainJob::samples(int64_t step) {
 void TrainJob::save() {
   const auto begin = Clock::now();
   report_->flush();
-  CheckpointFolder(directory_.folder("ckpt")).save(trainer_->checkpoint(), space_.tables.checkpoint.keep);
+  CheckpointFolder(directory_.folder("ckpt"))
+      .save(trainer_->checkpoint(), space_.tables.checkpoint.keep);
   saved_step_ = trainer_->steps_done();
   status_.wall_seconds = wall_seconds();
   directory_.write_status(status_);
@@ -255,13 +301,23 @@ Facts TrainJob::facts() const {
   if (!headline_.empty()) facts.emplace_back("result", headline_);
   facts.emplace_back("parameters", grouped(plan_.parameters));
   facts.emplace_back("tokens", grouped(trainer_->tokens_seen()));
-  facts.emplace_back("training speed", fmt::format("{:.0f} tokens/s", static_cast<double>(tokens_here_) / std::max(1e-9, train_seconds_)));
+  facts.emplace_back(
+      "training speed",
+      fmt::format("{:.0f} tokens/s",
+                  static_cast<double>(tokens_here_) / std::max(1e-9, train_seconds_)));
   const int64_t planned = plan_.memory.peak, measured = train_peak_;
-  facts.emplace_back("peak tensor memory", fmt::format("{} measured, {} planned ({:+.1f} %)", bytes_text(measured), bytes_text(planned),
-                                                       100.0 * static_cast<double>(planned - measured) / static_cast<double>(std::max<int64_t>(1, measured))));
+  facts.emplace_back("peak tensor memory",
+                     fmt::format("{} measured, {} planned ({:+.1f} %)",
+                                 bytes_text(measured),
+                                 bytes_text(planned),
+                                 100.0 * static_cast<double>(planned - measured) /
+                                     static_cast<double>(std::max<int64_t>(1, measured))));
   if (other_peak_ > train_peak_) facts.emplace_back("peak of evaluation", bytes_text(other_peak_));
   facts.emplace_back("peak resident memory", bytes_text(peak_resident_bytes()));
-  facts.emplace_back("time", fmt::format("{} in all, {} in training steps", duration_text(wall_seconds()), duration_text(train_seconds_)));
+  facts.emplace_back("time",
+                     fmt::format("{} in all, {} in training steps",
+                                 duration_text(wall_seconds()),
+                                 duration_text(train_seconds_)));
   return facts;
 }
 
@@ -269,7 +325,8 @@ void TrainJob::finish(std::string_view status) {
   if (status == "done") {
     evaluate(trainer_->steps_done(), /*at_end=*/true);
     samples(trainer_->steps_done());
-    for (const std::string& line : export_all(*model_, space_, call_, directory_.path())) progress_.event("export", line);
+    for (const std::string& line : export_all(*model_, space_, call_, directory_.path()))
+      progress_.event("export", line);
   }
   RunSummary summary;
   summary.status = status;
@@ -290,10 +347,13 @@ void TrainJob::finish(std::string_view status) {
   fields["status"] = status_.status;
   fields["scores"] = status_.scores;
   progress_.event("summary", text, std::move(fields));
-  if (status != "done") progress_.event("interrupted", fmt::format("continue with: mortise run --resume {}", directory_.path()));
+  if (status != "done")
+    progress_.event("interrupted",
+                    fmt::format("continue with: mortise run --resume {}", directory_.path()));
 }
 
-// Says what happened in every place that will be read later; a second failure (a full disk) must not hide the first.
+// Says what happened in every place that will be read later; a second failure (a full disk) must
+// not hide the first.
 void TrainJob::fail(const Error& error) noexcept {
   try {
     status_.status = "failed";

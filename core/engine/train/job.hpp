@@ -16,18 +16,19 @@
 
 namespace mortise::core {
 
-/// Options of the call: run_dir (text, made by the CLI), resume, json, quiet (flags), locked (path of a lock.toml),
-/// notes (see make_plan).   Thread: [main-thread].
+/// Options of the call: run_dir (text, made by the CLI), resume, json, quiet (flags), locked (path
+/// of a lock.toml), notes (see make_plan).   Thread: [main-thread].
 class TrainJob {
  public:
   explicit TrainJob(const EngineCall& call);
-  /// Returns the exit code: 0, or 130 after a signal.  Throws: Error; then status.json says "failed".
+  /// Returns the exit code: 0, or 130 after a signal.  Throws: Error; then status.json says
+  /// "failed".
   int run();
 
  private:
-  void prepare();          // workspace, lock, plan
-  void build();            // model, trainer, evaluator, trackers; resumes
-  void train();            // the loop
+  void prepare();  // workspace, lock, plan
+  void build();    // model, trainer, evaluator, trackers; resumes
+  void train();    // the loop
   void finish(std::string_view status);
   void fail(const Error& error) noexcept;
 
@@ -37,7 +38,9 @@ class TrainJob {
   void samples(int64_t step);
   void save();
   void check_lock();
+
   bool stopped() const { return call_.stop_signal != nullptr && *call_.stop_signal != 0; }
+
   double wall_seconds() const;
   Facts facts() const;
 
@@ -57,12 +60,12 @@ class TrainJob {
 
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point train_start_, last_log_;
-  double earlier_seconds_ = 0;   // of the runs that this one continues
-  double train_seconds_ = 0;     // in steps only
+  double earlier_seconds_ = 0;  // of the runs that this one continues
+  double train_seconds_ = 0;    // in steps only
   int64_t tokens_since_log_ = 0, tokens_here_ = 0, first_step_ = 0, saved_step_ = -1;
-  int64_t train_peak_ = 0;       // tensor bytes, in steps only: what the plan is about
-  int64_t other_peak_ = 0;       // in evaluation and generation
-  std::string headline_;         // "perplexity 31.2 (unigram 610, ratio 0.051)"
+  int64_t train_peak_ = 0;  // tensor bytes, in steps only: what the plan is about
+  int64_t other_peak_ = 0;  // in evaluation and generation
+  std::string headline_;    // "perplexity 31.2 (unigram 610, ratio 0.051)"
 };
 
 }  // namespace mortise::core

@@ -1,14 +1,15 @@
 // Measuring units and playing a step through.
 #include "core/engine/train/memory_plan.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <map>
 #include <numeric>
 
-#include "core/engine/train/trainer.hpp"
+#include <ATen/ATen.h>
+
 #include "mortise/error.hpp"
+
+#include "core/engine/train/trainer.hpp"
 
 namespace mortise::core {
 
@@ -25,8 +26,11 @@ struct UnitCost {
 class Meter {
  public:
   explicit Meter(Device& device) : device_(device) {}
+
   int64_t now() const { return device_.memory().current_bytes; }
+
   int64_t peak() const { return device_.memory().peak_bytes; }
+
   void reset() { device_.reset_peak(); }
 
  private:
@@ -52,7 +56,8 @@ UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
   cost.forward_extra = meter.peak() - meter.now();
   if (output.requires_grad()) {
     const int64_t begin = meter.now();
-    at::Tensor gradient = at::ones_like(output);  // what comes from above is alive in a real backward pass too
+    at::Tensor gradient =
+        at::ones_like(output);  // what comes from above is alive in a real backward pass too
     meter.reset();
     output.backward(gradient);
     cost.backward_extra = meter.peak() - begin;
@@ -72,9 +77,12 @@ struct Costs {
 };
 
 Batch first_batch(const Workspace& space) {
-  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order(space.rows->num_rows(),
+                       space.tables.batch.shuffle,
+                       static_cast<uint64_t>(space.tables.run.seed));
   std::vector<int64_t> indices;
-  for (int64_t i = 0; i < std::min(space.tables.batch.micro, space.tables.batch.global); ++i) indices.push_back(order.at(i));
+  for (int64_t i = 0; i < std::min(space.tables.batch.micro, space.tables.batch.global); ++i)
+    indices.push_back(order.at(i));
   return make_batch(space.tokens, *space.rows, indices);
 }
 
@@ -88,7 +96,12 @@ int64_t measure_optimizer(Meter& meter, const Workspace& space, LanguageModel& m
   std::vector<mortise::Slot> list;
   for (const NamedTensor& tensor : model.parameters()) {
     if (!tensor.tensor.requires_grad()) continue;
-    list.push_back({tensor.tensor, at::zeros_like(tensor.tensor), 0.0, 0.0, tensor.name, tensor.tensor.sizes().vec()});
+    list.push_back({tensor.tensor,
+                    at::zeros_like(tensor.tensor),
+                    0.0,
+                    0.0,
+                    tensor.name,
+                    tensor.tensor.sizes().vec()});
   }
   const Slots slots(std::move(list));
   const int64_t before = meter.now();
@@ -104,21 +117,29 @@ Costs measure_units(const Workspace& space, Host& host) {
   const int64_t before_batch = meter.now();
   const Batch batch = first_batch(space);
   costs.batch = meter.now() - before_batch;
-  const auto model = build_model(one_of_each(space.model_spec), space.tables, host, space.device->device());
+  const auto model =
+      build_model(one_of_each(space.model_spec), space.tables, host, space.device->device());
   initialise(*model, 1, 0.02, false);
   const auto objective = make<Objective>(host, space.recipe.at("objective"), {});
-  const at::TensorOptions options = at::TensorOptions().dtype(scalar_type_of(space.tables.run.dtype)).device(space.device->device());
+  const at::TensorOptions options = at::TensorOptions()
+                                        .dtype(scalar_type_of(space.tables.run.dtype))
+                                        .device(space.device->device());
   BlockInput in;
   in.positions_BT = batch.tokens.positions_BT;
   in.segments_BT = batch.tokens.segments_BT;
   in.offsets_S = batch.tokens.offsets_S;
-  in.x_BTD = at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options).set_requires_grad(true);
+  in.x_BTD =
+      at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options)
+          .set_requires_grad(true);
   int64_t layer_index = 0;
   model->visit([&](const std::string&, Module& module) {
     if (auto* embedding = dynamic_cast<Embedding*>(&module)) {
-      costs.embedding = measure(meter, module, [&] { return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT); });
+      costs.embedding = measure(meter, module, [&] {
+        return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT);
+      });
     } else if (auto* layer = dynamic_cast<Layer*>(&module)) {
-      costs.layers[model->layer_table(layer_index++)] = measure(meter, module, [&] { return layer->forward(in).x_BTD; });
+      costs.layers[model->layer_table(layer_index++)] =
+          measure(meter, module, [&] { return layer->forward(in).x_BTD; });
     }
     in.x_BTD.mutable_grad().reset();
   });
@@ -131,7 +152,8 @@ Costs measure_units(const Workspace& space, Host& host) {
     input.normaliser = static_cast<double>(std::max<int64_t>(1, batch.num_targets));
     return objective->forward(input).loss;
   });
-  costs.norm.kept = static_cast<int64_t>(in.x_BTD.nbytes());  // its output; its inputs are the last layer's
+  costs.norm.kept =
+      static_cast<int64_t>(in.x_BTD.nbytes());  // its output; its inputs are the last layer's
   in.x_BTD.mutable_grad().reset();
   costs.sample_parameters = trainable_bytes(*model);
   costs.optimizer_bytes = measure_optimizer(meter, space, *model, host);
@@ -139,7 +161,11 @@ Costs measure_units(const Workspace& space, Host& host) {
 }
 
 /// Plays one micro-batch after another through the stack; returns the highest mark.
-int64_t play(const Costs& costs, const std::vector<const UnitCost*>& units, int64_t resident, int64_t gradients, bool accumulates) {
+int64_t play(const Costs& costs,
+             const std::vector<const UnitCost*>& units,
+             int64_t resident,
+             int64_t gradients,
+             bool accumulates) {
   int64_t peak = 0;
   for (int pass = 0; pass < (accumulates ? 2 : 1); ++pass) {
     int64_t now = resident + costs.batch + (pass == 1 ? gradients : 0);
@@ -163,15 +189,22 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
   const Costs costs = measure_units(space, host);
   const auto whole = build_model(space.model_spec, space.tables, host, at::kMeta);
   MemoryPlan plan;
-  for (const NamedTensor& tensor : whole->tensors()) plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
+  for (const NamedTensor& tensor : whole->tensors())
+    plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
   plan.gradients = trainable_bytes(*whole);
-  plan.optimizer = static_cast<int64_t>(static_cast<double>(costs.optimizer_bytes) * static_cast<double>(plan.gradients) /
-                                        static_cast<double>(std::max<int64_t>(1, costs.sample_parameters)));
+  plan.optimizer = static_cast<int64_t>(
+      static_cast<double>(costs.optimizer_bytes) * static_cast<double>(plan.gradients) /
+      static_cast<double>(std::max<int64_t>(1, costs.sample_parameters)));
   std::vector<const UnitCost*> units = {&costs.embedding};
-  for (int64_t i = 0; i < whole->num_layers(); ++i) units.push_back(&costs.layers.at(whole->layer_table(i)));
+  for (int64_t i = 0; i < whole->num_layers(); ++i)
+    units.push_back(&costs.layers.at(whole->layer_table(i)));
   units.push_back(&costs.norm);
   units.push_back(&costs.objective);
-  plan.peak = play(costs, units, plan.weights + plan.optimizer, plan.gradients, space.tables.batch.global > space.tables.batch.micro);
+  plan.peak = play(costs,
+                   units,
+                   plan.weights + plan.optimizer,
+                   plan.gradients,
+                   space.tables.batch.global > space.tables.batch.micro);
   plan.activations = plan.peak - plan.weights - plan.optimizer;
   return plan;
 }

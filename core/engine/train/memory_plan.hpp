@@ -1,8 +1,9 @@
 // The memory of a training step, told before there is a model.
 //
-// One unit of each kind (embedding, one layer of every [model.layer.NAME], final norm, head with objective) is built and run
-// forward and backward under the counting allocator, on the first real micro-batch.  What each keeps for its backward pass
-// and what it needs for a moment is then played through the whole stack: forward, loss, backward, optimizer.
+// One unit of each kind (embedding, one layer of every [model.layer.NAME], final norm, head with
+// objective) is built and run forward and backward under the counting allocator, on the first real
+// micro-batch.  What each keeps for its backward pass and what it needs for a moment is then played
+// through the whole stack: forward, loss, backward, optimizer.
 #pragma once
 
 #include <cstdint>

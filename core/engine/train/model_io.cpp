@@ -1,19 +1,24 @@
-// Reading model.from, continuing prompts, writing exports: thin calls of engine/{model,generate,export}.
+// Reading model.from, continuing prompts, writing exports: thin calls of
+// engine/{model,generate,export}.
 #include "core/engine/train/model_io.hpp"
 
 #include <ATen/ATen.h>
 
+#include "mortise/error.hpp"
+
 #include "core/engine/export/export_model.hpp"
 #include "core/engine/generate/generator.hpp"
 #include "core/engine/model/open_model.hpp"
-#include "mortise/error.hpp"
 
 namespace mortise::core {
 
 void fill_model(LanguageModel& model, const Workspace& space, const EngineCall& call) {
   const ModelTable& table = space.tables.model;
   if (table.from.empty()) {
-    initialise(model, static_cast<uint64_t>(space.tables.run.seed), table.init.std, table.init.scale_residual);
+    initialise(model,
+               static_cast<uint64_t>(space.tables.run.seed),
+               table.init.std,
+               table.init.scale_residual);
     return;
   }
   MORTISE_CHECK(call.catalog != nullptr, "no catalog of plugins was given");
@@ -29,16 +34,22 @@ Continue make_continue(LanguageModel& model, const Workspace& space) {
     options.max_new_tokens = max_new_tokens;
     options.sampling = {table.temperature, table.top_k, table.top_p};
     options.seed = static_cast<uint64_t>(space.tables.run.seed);
-    if (const auto eos = space.tokenizer->special(SpecialToken::Eos)) options.stop_ids.push_back(*eos);
+    if (const auto eos = space.tokenizer->special(SpecialToken::Eos))
+      options.stop_ids.push_back(*eos);
     std::vector<std::vector<int32_t>> encoded;
-    for (const std::string& prompt : prompts) encoded.push_back(encode_prompt(*space.tokenizer, prompt));
+    for (const std::string& prompt : prompts)
+      encoded.push_back(encode_prompt(*space.tokenizer, prompt));
     std::vector<std::string> texts;
-    for (const Continuation& continuation : generate(model, encoded, options)) texts.push_back(space.tokenizer->decode(continuation.ids, /*skip_special=*/true));
+    for (const Continuation& continuation : generate(model, encoded, options))
+      texts.push_back(space.tokenizer->decode(continuation.ids, /*skip_special=*/true));
     return texts;
   };
 }
 
-std::vector<std::string> export_all(LanguageModel& model, const Workspace& space, const EngineCall& call, const std::string& run_dir) {
+std::vector<std::string> export_all(LanguageModel& model,
+                                    const Workspace& space,
+                                    const EngineCall& call,
+                                    const std::string& run_dir) {
   std::vector<std::string> lines;
   const Value* tables = space.recipe.find("export");
   if (tables == nullptr) return lines;
@@ -48,9 +59,21 @@ std::vector<std::string> export_all(LanguageModel& model, const Workspace& space
     const std::string folder = fmt::format("{}/export/{}", run_dir, name);
     Value architecture = Value::table();
     architecture["type"] = keys.architecture;
-    const ExportReport report = export_model(model, space.model_spec, Value(), space.tokenizer.get(), *make<Architecture>(*call.host, architecture, {}),
-                                             *make<WeightFormat>(*call.host, table, {}), *call.host, folder, {scalar_type_of(keys.dtype), keys.verify});
-    lines.push_back(fmt::format("export {} ({}, {}; {} rows read back, largest difference {:.2g})", folder, keys.architecture, keys.dtype, report.verified_rows, report.largest_difference));
+    const ExportReport report = export_model(model,
+                                             space.model_spec,
+                                             Value(),
+                                             space.tokenizer.get(),
+                                             *make<Architecture>(*call.host, architecture, {}),
+                                             *make<WeightFormat>(*call.host, table, {}),
+                                             *call.host,
+                                             folder,
+                                             {scalar_type_of(keys.dtype), keys.verify});
+    lines.push_back(fmt::format("export {} ({}, {}; {} rows read back, largest difference {:.2g})",
+                                folder,
+                                keys.architecture,
+                                keys.dtype,
+                                report.verified_rows,
+                                report.largest_difference));
   }
   return lines;
 }

@@ -17,6 +17,9 @@ void fill_model(LanguageModel& model, const Workspace& space, const EngineCall& 
 Continue make_continue(LanguageModel& model, const Workspace& space);
 
 /// Writes every [export.NAME] to DIR/export/NAME, tokenizer included; returns one line about each.
-std::vector<std::string> export_all(LanguageModel& model, const Workspace& space, const EngineCall& call, const std::string& run_dir);
+std::vector<std::string> export_all(LanguageModel& model,
+                                    const Workspace& space,
+                                    const EngineCall& call,
+                                    const std::string& run_dir);
 
 }  // namespace mortise::core

@@ -4,14 +4,17 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include "core/engine/train/progress.hpp"
 #include "mortise/error.hpp"
+
+#include "core/engine/train/progress.hpp"
 
 namespace mortise::core {
 
 namespace {
 
-double percent(int64_t part, int64_t whole) { return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole); }
+double percent(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
 
 std::string plugins_line(const Value& notes) {
   const Value* plugins = notes.find("plugins");
@@ -24,14 +27,24 @@ void add_model(JobPlan& plan, const Workspace& space, Host& host) {
     plan.parameters += tensor.tensor.numel();
     if (tensor.tensor.requires_grad()) plan.trainable += tensor.tensor.numel();
   }
-  plan.text += fmt::format("model      {} layers × {}, vocab {} · {} parameters, trainable {} ({:.4g} %)\n", model->num_layers(), model->width(), grouped(model->vocab()),
-                           grouped(plan.parameters), grouped(plan.trainable), percent(plan.trainable, plan.parameters));
+  plan.text +=
+      fmt::format("model      {} layers × {}, vocab {} · {} parameters, trainable {} ({:.4g} %)\n",
+                  model->num_layers(),
+                  model->width(),
+                  grouped(model->vocab()),
+                  grouped(plan.parameters),
+                  grouped(plan.trainable),
+                  percent(plan.trainable, plan.parameters));
   Value parts = Value::table();
   for (const PartSize& part : count_parameters(*model)) {
-    plan.text += fmt::format("             {:<24} {:>14}{}\n", part.part, grouped(part.parameters), part.units > 1 ? fmt::format("   {} units", part.units) : "");
+    plan.text += fmt::format("             {:<24} {:>14}{}\n",
+                             part.part,
+                             grouped(part.parameters),
+                             part.units > 1 ? fmt::format("   {} units", part.units) : "");
     parts[part.part] = part.parameters;
   }
-  for (const auto& [alias, owner] : model->ties()) plan.text += fmt::format("             {} is tied to {}\n", alias, owner);
+  for (const auto& [alias, owner] : model->ties())
+    plan.text += fmt::format("             {} is tied to {}\n", alias, owner);
   plan.value["parameters"] = plan.parameters;
   plan.value["trainable"] = plan.trainable;
   plan.value["parts"] = parts;
@@ -39,20 +52,38 @@ void add_model(JobPlan& plan, const Workspace& space, Host& host) {
 
 void add_data(JobPlan& plan, const Workspace& space) {
   for (const SourceCount& source : space.corpus.sources)
-    plan.text += fmt::format("data       {:<16} {:>10} records, {}{}\n", source.name, grouped(source.report.records), bytes_text(source.report.bytes),
+    plan.text += fmt::format("data       {:<16} {:>10} records, {}{}\n",
+                             source.name,
+                             grouped(source.report.records),
+                             bytes_text(source.report.bytes),
                              source.weight == 1 ? "" : fmt::format(", weight {}", source.weight));
   for (const StepCount& step : space.corpus.steps) {
     std::string reasons;
-    for (const auto& [reason, count] : step.dropped) reasons += fmt::format("  {} {}", reason, grouped(count));
-    plan.text += fmt::format("             {:<14} {:>10} → {}{}\n", step.name, grouped(step.in), grouped(step.out), reasons);
+    for (const auto& [reason, count] : step.dropped)
+      reasons += fmt::format("  {} {}", reason, grouped(count));
+    plan.text += fmt::format("             {:<14} {:>10} → {}{}\n",
+                             step.name,
+                             grouped(step.in),
+                             grouped(step.out),
+                             reasons);
   }
   for (const auto& [part, rows] : space.corpus.parts)
-    if (!rows.empty()) plan.text += fmt::format("             {:<14} {:>10} documents\n", part, grouped(static_cast<int64_t>(rows.size())));
+    if (!rows.empty())
+      plan.text += fmt::format("             {:<14} {:>10} documents\n",
+                               part,
+                               grouped(static_cast<int64_t>(rows.size())));
   const RowSet& rows = *space.rows;
   const int64_t capacity = rows.num_rows() * rows.seq_len();
-  plan.text += fmt::format("tokens     {} documents, {} tokens in {} rows × {} ({:.1f} % full), {} trained targets; EOS trained: {}\n", grouped(space.tokens.num_documents()),
-                           grouped(space.tokens.num_tokens()), grouped(rows.num_rows()), rows.seq_len(), percent(rows.total_inputs(), capacity), grouped(rows.total_targets()),
-                           space.tokens.has_eos ? "yes" : "no");
+  plan.text += fmt::format(
+      "tokens     {} documents, {} tokens in {} rows × {} ({:.1f} % full), {} trained targets; EOS "
+      "trained: {}\n",
+      grouped(space.tokens.num_documents()),
+      grouped(space.tokens.num_tokens()),
+      grouped(rows.num_rows()),
+      rows.seq_len(),
+      percent(rows.total_inputs(), capacity),
+      grouped(rows.total_targets()),
+      space.tokens.has_eos ? "yes" : "no");
   plan.value["documents"] = space.tokens.num_documents();
   plan.value["tokens"] = space.tokens.num_tokens();
   plan.value["rows"] = rows.num_rows();
@@ -62,10 +93,18 @@ void add_data(JobPlan& plan, const Workspace& space) {
 
 void add_schedule(JobPlan& plan, const Workspace& space) {
   const BatchTable& batch = space.tables.batch;
-  const double epochs = static_cast<double>(space.total_steps * batch.global) / static_cast<double>(space.rows->num_rows());
+  const double epochs = static_cast<double>(space.total_steps * batch.global) /
+                        static_cast<double>(space.rows->num_rows());
   const Value* schedule = space.recipe.find("schedule");
-  plan.text += fmt::format("schedule   {} steps of {} rows = {} × {} accumulation; {:.2f} epochs; lr {:g} by {}\n", grouped(space.total_steps), batch.global, batch.micro,
-                           (batch.global + batch.micro - 1) / batch.micro, epochs, space.tables.optimizer.lr, schedule == nullptr ? "constant" : schedule->get("type", ""));
+  plan.text += fmt::format(
+      "schedule   {} steps of {} rows = {} × {} accumulation; {:.2f} epochs; lr {:g} by {}\n",
+      grouped(space.total_steps),
+      batch.global,
+      batch.micro,
+      (batch.global + batch.micro - 1) / batch.micro,
+      epochs,
+      space.tables.optimizer.lr,
+      schedule == nullptr ? "constant" : schedule->get("type", ""));
   plan.value["steps"] = space.total_steps;
   plan.value["epochs"] = epochs;
 }
@@ -74,9 +113,17 @@ void add_memory(JobPlan& plan, const Workspace& space, Host& host) {
   plan.memory = plan_memory(space, host);
   const MemoryPlan& memory = plan.memory;
   const int64_t total = space.device->total_bytes();
-  plan.text += fmt::format("memory     weights {} | gradients {} | optimizer {} | activations and gradients at the peak {}\n", bytes_text(memory.weights),
-                           bytes_text(memory.gradients), bytes_text(memory.optimizer), bytes_text(memory.activations));
-  plan.text += fmt::format("             peak {} of tensors; {} has {} -> {}\n", bytes_text(memory.peak), space.device->description(), bytes_text(total),
+  plan.text += fmt::format(
+      "memory     weights {} | gradients {} | optimizer {} | activations and gradients at the peak "
+      "{}\n",
+      bytes_text(memory.weights),
+      bytes_text(memory.gradients),
+      bytes_text(memory.optimizer),
+      bytes_text(memory.activations));
+  plan.text += fmt::format("             peak {} of tensors; {} has {} -> {}\n",
+                           bytes_text(memory.peak),
+                           space.device->description(),
+                           bytes_text(total),
                            memory.peak < total ? "fits" : "does not fit");
   plan.value["memory"]["weights"] = memory.weights;
   plan.value["memory"]["gradients"] = memory.gradients;
@@ -89,14 +136,17 @@ void add_memory(JobPlan& plan, const Workspace& space, Host& host) {
 void add_lines(JobPlan& plan, const Value& notes, const char* key) {
   const Value* lines = notes.find(key);
   if (lines == nullptr) return;
-  for (const Value& line : lines->as_array()) plan.text += fmt::format("{:<10} {}\n", key, line.as_string());
+  for (const Value& line : lines->as_array())
+    plan.text += fmt::format("{:<10} {}\n", key, line.as_string());
 }
 
 }  // namespace
 
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3) digits.insert(static_cast<size_t>(place), ",");
+  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0);
+       place -= 3)
+    digits.insert(static_cast<size_t>(place), ",");
   return digits;
 }
 

@@ -1,4 +1,5 @@
-// `mortise plan`: what will be built, from what, and what it will cost; `run` writes it as plan.txt.
+// `mortise plan`: what will be built, from what, and what it will cost; `run` writes it as
+// plan.txt.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ struct JobPlan {
   Value value;  // the same for --json
 };
 
-/// `notes` holds what only the CLI knows: {plugins: text, changed: [text], dropped: [text]}; may be empty.
+/// `notes` holds what only the CLI knows: {plugins: text, changed: [text], dropped: [text]}; may be
+/// empty.
 JobPlan make_plan(const Workspace& space, Host& host, const Value& notes);
 
 /// "12,345,678"

@@ -1,21 +1,22 @@
 // The engine's verbs "plan" and "data": they read data, and neither weights nor gradients.
 //
 // Options: plan: {json, notes}; data: {what: "stats" or "preview", rows, json}.
-#include <ATen/ATen.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "core/engine/train/plan.hpp"
-#include "core/engine/train/progress.hpp"
-#include "core/engine/verbs.hpp"
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
+
+#include "core/engine/train/plan.hpp"
+#include "core/engine/train/progress.hpp"
+#include "core/engine/verbs.hpp"
 
 namespace mortise::core {
 
@@ -27,7 +28,8 @@ constexpr int64_t kBarWidth = 40;
 std::vector<std::pair<int64_t, int64_t>> length_classes(const TokenSet& tokens) {
   std::vector<std::pair<int64_t, int64_t>> classes;  // upper bound, documents
   for (int64_t d = 0; d < tokens.num_documents(); ++d) {
-    const int64_t length = tokens.begins[static_cast<size_t>(d) + 1] - tokens.begins[static_cast<size_t>(d)];
+    const int64_t length =
+        tokens.begins[static_cast<size_t>(d) + 1] - tokens.begins[static_cast<size_t>(d)];
     size_t place = 0;
     for (int64_t bound = 8; bound < length; bound *= 2) ++place;
     while (classes.size() <= place) classes.emplace_back(int64_t{8} << classes.size(), 0);
@@ -67,7 +69,8 @@ Value stats_value(const Workspace& space) {
   out["tokens"]["tokens"] = space.tokens.num_tokens();
   out["tokens"]["lengths"] = histogram;
   out["rows"]["count"] = space.rows->num_rows();
-  out["rows"]["full"] = static_cast<double>(space.rows->total_inputs()) / static_cast<double>(space.rows->num_rows() * space.rows->seq_len());
+  out["rows"]["full"] = static_cast<double>(space.rows->total_inputs()) /
+                        static_cast<double>(space.rows->num_rows() * space.rows->seq_len());
   out["rows"]["targets"] = space.rows->total_targets();
   out["rows"]["overlong_documents"] = space.rows->num_overlong();
   out["fingerprint"] = space.corpus.fingerprint;
@@ -75,50 +78,81 @@ Value stats_value(const Workspace& space) {
 }
 
 std::string stats_text(const Workspace& space) {
-  std::string text = fmt::format("{:<24} {:>10} {:>12} {:>9} {:>9}\n", "source", "records", "bytes", "skipped", "repaired");
+  std::string text = fmt::format(
+      "{:<24} {:>10} {:>12} {:>9} {:>9}\n", "source", "records", "bytes", "skipped", "repaired");
   for (const SourceCount& s : space.corpus.sources)
-    text += fmt::format("{:<24} {:>10} {:>12} {:>9} {:>9}\n", s.name, grouped(s.report.records), grouped(s.report.bytes), s.report.skipped, s.report.repaired);
-  if (!space.corpus.steps.empty()) text += fmt::format("\n{:<24} {:>10} {:>12}  dropped\n", "step", "in", "out");
+    text += fmt::format("{:<24} {:>10} {:>12} {:>9} {:>9}\n",
+                        s.name,
+                        grouped(s.report.records),
+                        grouped(s.report.bytes),
+                        s.report.skipped,
+                        s.report.repaired);
+  if (!space.corpus.steps.empty())
+    text += fmt::format("\n{:<24} {:>10} {:>12}  dropped\n", "step", "in", "out");
   for (const StepCount& step : space.corpus.steps) {
     std::string reasons;
-    for (const auto& [reason, count] : step.dropped) reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, grouped(count));
-    text += fmt::format("{:<24} {:>10} {:>12}  {}\n", step.name, grouped(step.in), grouped(step.out), reasons.empty() ? "nothing" : reasons);
+    for (const auto& [reason, count] : step.dropped)
+      reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, grouped(count));
+    text += fmt::format("{:<24} {:>10} {:>12}  {}\n",
+                        step.name,
+                        grouped(step.in),
+                        grouped(step.out),
+                        reasons.empty() ? "nothing" : reasons);
   }
   text += fmt::format("\n{:<24} {:>10}\n", "part", "documents");
   for (const auto& [part, rows] : space.corpus.parts)
-    if (!rows.empty()) text += fmt::format("{:<24} {:>10}\n", part, grouped(static_cast<int64_t>(rows.size())));
-  text += fmt::format("\ntokens per document ({} tokens in all)\n", grouped(space.tokens.num_tokens()));
+    if (!rows.empty())
+      text += fmt::format("{:<24} {:>10}\n", part, grouped(static_cast<int64_t>(rows.size())));
+  text +=
+      fmt::format("\ntokens per document ({} tokens in all)\n", grouped(space.tokens.num_tokens()));
   const auto classes = length_classes(space.tokens);
   int64_t most = 1;
   for (const auto& entry : classes) most = std::max(most, entry.second);
-  for (const auto& [bound, count] : classes) text += fmt::format("  ≤ {:>6} {:>10}  {}\n", bound, grouped(count), std::string(static_cast<size_t>(kBarWidth * count / most), '#'));
-  text += fmt::format("\nrows       {} × {}, {:.1f} % full, {} targets, {} documents cut\n", grouped(space.rows->num_rows()), space.rows->seq_len(),
-                      100.0 * static_cast<double>(space.rows->total_inputs()) / static_cast<double>(space.rows->num_rows() * space.rows->seq_len()),
-                      grouped(space.rows->total_targets()), space.rows->num_overlong());
+  for (const auto& [bound, count] : classes)
+    text += fmt::format("  ≤ {:>6} {:>10}  {}\n",
+                        bound,
+                        grouped(count),
+                        std::string(static_cast<size_t>(kBarWidth * count / most), '#'));
+  text += fmt::format("\nrows       {} × {}, {:.1f} % full, {} targets, {} documents cut\n",
+                      grouped(space.rows->num_rows()),
+                      space.rows->seq_len(),
+                      100.0 * static_cast<double>(space.rows->total_inputs()) /
+                          static_cast<double>(space.rows->num_rows() * space.rows->seq_len()),
+                      grouped(space.rows->total_targets()),
+                      space.rows->num_overlong());
   return text;
 }
 
 // The documents of the first rows of training, decoded; ⟦ ⟧ hold what is trained.
 Value preview_rows(const Workspace& space, int64_t count) {
-  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order(space.rows->num_rows(),
+                       space.tables.batch.shuffle,
+                       static_cast<uint64_t>(space.tables.run.seed));
   Value rows = Value::array();
   for (int64_t i = 0; i < std::min(count, space.rows->num_rows()); ++i) {
     Value documents = Value::array();
     for (const Piece& piece : space.rows->row(order.at(i))) {
       const auto ids = [&](int64_t from, int64_t to) {
-        return std::vector<int32_t>(space.tokens.ids.begin() + piece.begin + from, space.tokens.ids.begin() + piece.begin + to);
+        return std::vector<int32_t>(space.tokens.ids.begin() + piece.begin + from,
+                                    space.tokens.ids.begin() + piece.begin + to);
       };
       const int64_t trained = piece.masked + 1;  // the first token of a piece is never a target
-      documents.as_array().emplace_back(fmt::format("{}⟦{}⟧", space.tokenizer->decode(ids(0, trained), false), space.tokenizer->decode(ids(trained, piece.length + 1), false)));
+      documents.as_array().emplace_back(
+          fmt::format("{}⟦{}⟧",
+                      space.tokenizer->decode(ids(0, trained), false),
+                      space.tokenizer->decode(ids(trained, piece.length + 1), false)));
     }
     rows.as_array().push_back(std::move(documents));
   }
   return rows;
 }
 
-// The first rows of training as tensors: ids, positions, targets (−100 where masked) and segments, each [rows, T].
+// The first rows of training as tensors: ids, positions, targets (−100 where masked) and segments,
+// each [rows, T].
 void write_batches(const Workspace& space, int64_t count, const std::string& path) {
-  const RowOrder order(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order(space.rows->num_rows(),
+                       space.tables.batch.shuffle,
+                       static_cast<uint64_t>(space.tables.run.seed));
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < count; ++i) indices.push_back(order.at(i));
   const Batch batch = make_batch(space.tokens, *space.rows, indices);
@@ -126,14 +160,21 @@ void write_batches(const Workspace& space, int64_t count, const std::string& pat
   if (batch.mask_N.defined()) targets.masked_fill_(batch.mask_N.logical_not(), -100);
   const at::IntArrayRef shape = batch.tokens.ids_BT.sizes();
   std::vector<std::pair<std::string, at::Tensor>> tensors = {
-      {"ids", batch.tokens.ids_BT}, {"positions", batch.tokens.positions_BT}, {"targets", targets.view(shape)}};
-  if (batch.tokens.segments_BT.defined()) tensors.emplace_back("segments", batch.tokens.segments_BT.to(at::kLong));
+      {"ids", batch.tokens.ids_BT},
+      {"positions", batch.tokens.positions_BT},
+      {"targets", targets.view(shape)}};
+  if (batch.tokens.segments_BT.defined())
+    tensors.emplace_back("segments", batch.tokens.segments_BT.to(at::kLong));
   std::vector<safetensors::Entry> entries;
-  for (const auto& [name, tensor] : tensors) entries.push_back({name, Dtype::I64, tensor.sizes().vec(), 0, static_cast<int64_t>(tensor.nbytes())});
+  for (const auto& [name, tensor] : tensors)
+    entries.push_back(
+        {name, Dtype::I64, tensor.sizes().vec(), 0, static_cast<int64_t>(tensor.nbytes())});
   safetensors::Writer writer(path, safetensors::lay_out(std::move(entries)));
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor dense = tensor.contiguous();
-    writer.write(name, std::as_bytes(std::span(dense.const_data_ptr<int64_t>(), static_cast<size_t>(dense.numel()))));
+    writer.write(name,
+                 std::as_bytes(std::span(dense.const_data_ptr<int64_t>(),
+                                         static_cast<size_t>(dense.numel()))));
   }
   writer.commit();
 }
@@ -146,8 +187,10 @@ int run_plan(const EngineCall& call) {
   const Workspace space = make_workspace(*call.recipe, *call.host, options);
   const Value* notes = call.options->find("notes");
   const JobPlan plan = make_plan(space, *call.host, notes == nullptr ? Value::table() : *notes);
-  if (call.options->get("json", false)) fmt::print("{}\n", to_json(plan.value));
-  else fmt::print("{}", plan.text);
+  if (call.options->get("json", false))
+    fmt::print("{}\n", to_json(plan.value));
+  else
+    fmt::print("{}", plan.text);
   return plan.memory.peak < space.device->total_bytes() ? 0 : static_cast<int>(Code::DoesNotFit);
 }
 

@@ -1,13 +1,13 @@
 // Bar, lines and events.
 #include "core/engine/train/progress.hpp"
 
-#include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "mortise/json.hpp"
 
@@ -23,7 +23,12 @@ int terminal_columns() {
 }
 
 std::string facts(const ProgressStep& step) {
-  return fmt::format("loss {:.4f}  lr {:.2e}  grad {:.2f}  {:.0f} tok/s  {}  eta {}", step.loss, step.lr, step.grad_norm, step.tokens_per_s, bytes_text(step.tensor_bytes),
+  return fmt::format("loss {:.4f}  lr {:.2e}  grad {:.2f}  {:.0f} tok/s  {}  eta {}",
+                     step.loss,
+                     step.lr,
+                     step.grad_norm,
+                     step.tokens_per_s,
+                     bytes_text(step.tensor_bytes),
                      duration_text(step.eta_seconds));
 }
 
@@ -55,7 +60,8 @@ std::string bytes_text(int64_t bytes) {
 
 std::string duration_text(double seconds) {
   const auto total = static_cast<int64_t>(std::max(0.0, number(seconds)) + 0.5);
-  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+  if (total >= 3600)
+    return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
@@ -71,15 +77,24 @@ void Progress::clear_bar() {
 }
 
 void Progress::step(const ProgressStep& step) {
-  if (mode_ == ProgressMode::Lines && step.interval) fmt::print("step {}/{}  {}\n", step.step, step.total, facts(step));
+  if (mode_ == ProgressMode::Lines && step.interval)
+    fmt::print("step {}/{}  {}\n", step.step, step.total, facts(step));
   if (mode_ == ProgressMode::Json && step.interval) fmt::print("{}\n", to_json(as_event(step)));
   if (mode_ == ProgressMode::Bar) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_bar_ < std::chrono::milliseconds(100) && step.step != step.total) return;
     last_bar_ = now;
     const auto filled = static_cast<int>(kBarWidth * step.step / std::max<int64_t>(1, step.total));
-    std::string line = fmt::format("[{:#<{}}{:-<{}}] {}/{}  {}", "", filled, "", kBarWidth - filled, step.step, step.total, facts(step));
-    line.resize(std::min<size_t>(line.size(), static_cast<size_t>(std::max(20, terminal_columns() - 1))));
+    std::string line = fmt::format("[{:#<{}}{:-<{}}] {}/{}  {}",
+                                   "",
+                                   filled,
+                                   "",
+                                   kBarWidth - filled,
+                                   step.step,
+                                   step.total,
+                                   facts(step));
+    line.resize(
+        std::min<size_t>(line.size(), static_cast<size_t>(std::max(20, terminal_columns() - 1))));
     fmt::print("\r\x1b[K{}", line);
     bar_shown_ = true;
   }

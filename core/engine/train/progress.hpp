@@ -1,4 +1,5 @@
-// What a user sees while a job runs: a bar in a terminal, one line per interval in a pipe, events with --json.
+// What a user sees while a job runs: a bar in a terminal, one line per interval in a pipe, events
+// with --json.
 #pragma once
 
 #include <chrono>
@@ -18,13 +19,14 @@ struct ProgressStep {
   double loss = 0, lr = 0, grad_norm = 0, tokens_per_s = 0;
   int64_t tensor_bytes = 0;  // peak
   double eta_seconds = 0;
-  bool interval = false;     // a line is due
+  bool interval = false;  // a line is due
 };
 
 /// Writes to stdout.   Thread: [main-thread].
 class Progress {
  public:
   explicit Progress(ProgressMode mode) : mode_(mode) {}
+
   /// The mode for a job: `json` wins, then whether stdout is a terminal.
   static ProgressMode choose(bool json, bool quiet);
   void step(const ProgressStep& step);

@@ -1,9 +1,9 @@
 // Forwarding to every tracker; what throws names the tracker.
 #include "core/engine/train/report.hpp"
 
-#include <fmt/format.h>
-
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 
@@ -28,7 +28,8 @@ void for_each(Trackers& trackers, Call call) {
 Report::Report(const Value& recipe, Host& host, const RunInfo& info) {
   if (const Value* tables = recipe.find("tracker"))
     for (const auto& [name, table] : tables->as_table())
-      if (table.get("type", "") != "none") trackers_.emplace_back(name, make<Tracker>(host, table, {}));
+      if (table.get("type", "") != "none")
+        trackers_.emplace_back(name, make<Tracker>(host, table, {}));
   for_each(trackers_, [&](Tracker& tracker) { tracker.start(info); });
 }
 

@@ -6,9 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "mortise/tracker.hpp"
+
 #include "core/engine/evaluate/evaluator.hpp"
 #include "core/run/run_directory.hpp"
-#include "mortise/tracker.hpp"
 
 namespace mortise::core {
 

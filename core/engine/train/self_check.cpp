@@ -3,9 +3,10 @@
 
 #include <ATen/ATen.h>
 
-#include "core/engine/data/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
+
+#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 
@@ -13,18 +14,24 @@ namespace {
 
 std::string digest_of(const at::Tensor& tensor) {
   const at::Tensor dense = tensor.detach().cpu().contiguous();
-  return Digest().add(std::span(static_cast<const std::byte*>(dense.const_data_ptr()), static_cast<size_t>(dense.nbytes()))).text();
+  return Digest()
+      .add(std::span(static_cast<const std::byte*>(dense.const_data_ptr()),
+                     static_cast<size_t>(dense.nbytes())))
+      .text();
 }
 
 void append(std::string& list, const std::string& name) {
-  if (list.size() < 300) list += (list.empty() ? "" : ", ") + name;
-  else if (!list.ends_with("…")) list += ", …";
+  if (list.size() < 300)
+    list += (list.empty() ? "" : ", ") + name;
+  else if (!list.ends_with("…"))
+    list += ", …";
 }
 
 }  // namespace
 
 SelfCheck::SelfCheck(const Module& model) {
-  for (const NamedTensor& tensor : model.parameters()) entries_.push_back({tensor, digest_of(tensor.tensor)});
+  for (const NamedTensor& tensor : model.parameters())
+    entries_.push_back({tensor, digest_of(tensor.tensor)});
 }
 
 void SelfCheck::finish(bool exact) const {
@@ -34,14 +41,21 @@ void SelfCheck::finish(bool exact) const {
     if (entry.tensor.tensor.requires_grad() && !changed) append(stuck, entry.tensor.name);
     if (!entry.tensor.tensor.requires_grad() && changed) append(moved, entry.tensor.name);
   }
-  if (!moved.empty()) throw Error(Code::Gate, fmt::format("frozen tensors changed in the first {} steps: {}", kSteps, moved), "a plugin writes to tensors that are not its own");
+  if (!moved.empty())
+    throw Error(Code::Gate,
+                fmt::format("frozen tensors changed in the first {} steps: {}", kSteps, moved),
+                "a plugin writes to tensors that are not its own");
   if (stuck.empty() || sum_lr_ == 0) return;
-  const std::string message = fmt::format("trainable tensors did not move in the first {} steps: {}", kSteps, stuck);
+  const std::string message =
+      fmt::format("trainable tensors did not move in the first {} steps: {}", kSteps, stuck);
   if (!exact) {
     log::warn("{} (updates may be smaller than the dtype can hold)", message);
     return;
   }
-  throw Error(Code::Gate, message, "no gradient reaches them, or the optimizer skips them: check the blocks and the optimizer that the recipe names");
+  throw Error(Code::Gate,
+              message,
+              "no gradient reaches them, or the optimizer skips them: check the blocks and the "
+              "optimizer that the recipe names");
 }
 
 }  // namespace mortise::core

@@ -1,14 +1,15 @@
 // The step, and what it leaves to the next one.
 #include "core/engine/train/trainer.hpp"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
-#include <cmath>
-
-#include "core/engine/model/tensor_rules.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+
+#include "core/engine/model/tensor_rules.hpp"
 
 namespace mortise::core {
 
@@ -26,8 +27,11 @@ Trainer::Trainer(const Workspace& space, std::shared_ptr<LanguageModel> model)
     : space_(space),
       model_(std::move(model)),
       objective_(make<Objective>(*space.host, table_of(space.recipe, "objective"), {})),
-      order_(space.rows->num_rows(), space.tables.batch.shuffle, static_cast<uint64_t>(space.tables.run.seed)) {
-  if (const Value* table = space.recipe.find("schedule")) schedule_ = make<Schedule>(*space.host, *table, ScheduleArgs{space.total_steps});
+      order_(space.rows->num_rows(),
+             space.tables.batch.shuffle,
+             static_cast<uint64_t>(space.tables.run.seed)) {
+  if (const Value* table = space.recipe.find("schedule"))
+    schedule_ = make<Schedule>(*space.host, *table, ScheduleArgs{space.total_steps});
   make_slots();
   optimizer_ = make<Optimizer>(*space.host, table_of(space.recipe, "optimizer"), slots_);
 }
@@ -43,7 +47,8 @@ void Trainer::make_slots() {
     slot.param = parameter.tensor;
     slot.name = parameter.name;
     slot.logical_shape = parameter.tensor.sizes().vec();
-    slot.weight_decay = parameter.tensor.dim() >= 2 ? keys.weight_decay : 0;  // norms and biases are not pulled to zero
+    slot.weight_decay = parameter.tensor.dim() >= 2 ? keys.weight_decay
+                                                    : 0;  // norms and biases are not pulled to zero
     double factor = 1;
     for (const auto& [name, group] : keys.groups) {
       if (!matches(group.match, parameter.name)) continue;
@@ -72,7 +77,8 @@ StepResult Trainer::step() {
   double loss_sum = 0;
   for (int64_t begin = 0; begin < table.global; begin += table.micro) {
     const auto count = static_cast<size_t>(std::min(table.micro, table.global - begin));
-    const Batch batch = make_batch(space_.tokens, *space_.rows, std::span(window).subspan(static_cast<size_t>(begin), count));
+    const Batch batch = make_batch(
+        space_.tokens, *space_.rows, std::span(window).subspan(static_cast<size_t>(begin), count));
     result.num_inputs += batch.num_inputs;
     loss_sum += forward_backward(batch, normaliser, result);
   }
@@ -102,7 +108,8 @@ double Trainer::forward_backward(const Batch& batch, double normaliser, StepResu
     result.parts.emplace_back(part.name, part.value.item<double>() * weight);
   };
   for (const NamedValue& part : output.parts) add_part(part, 1);
-  for (const NamedValue& part : hidden.losses) add_part(part, static_cast<double>(batch.num_targets));
+  for (const NamedValue& part : hidden.losses)
+    add_part(part, static_cast<double>(batch.num_targets));
   const double sum = output.loss_sum.item<double>();
   check_finite(sum, "loss");
   loss.backward();
@@ -131,7 +138,8 @@ void Trainer::update(StepResult& result) {
   result.lr = keys.lr * (schedule_ == nullptr ? 1.0 : schedule_->factor(step_));
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].lr = result.lr * lr_factors_[i];
   optimizer_->step({step_});
-  for (mortise::Slot& slot : slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
+  for (mortise::Slot& slot :
+       slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
     slot.grad.reset();
     slot.param.mutable_grad().reset();
   }
@@ -139,13 +147,16 @@ void Trainer::update(StepResult& result) {
 
 void Trainer::check_finite(double value, std::string_view what) const {
   if (std::isfinite(value)) return;
-  throw Error(Code::Gate, fmt::format("the {} is {} at step {}", what, value, step_ + 1), "lower optimizer.lr, set optimizer.clip_norm, or lengthen the warm-up");
+  throw Error(Code::Gate,
+              fmt::format("the {} is {} at step {}", what, value, step_ + 1),
+              "lower optimizer.lr, set optimizer.clip_norm, or lengthen the warm-up");
 }
 
 CheckpointContent Trainer::checkpoint() {
   CheckpointContent content;
   content.step = step_;
-  for (const NamedTensor& tensor : model_->tensors()) content.model.emplace_back(tensor.name, tensor.tensor);
+  for (const NamedTensor& tensor : model_->tensors())
+    content.model.emplace_back(tensor.name, tensor.tensor);
   StateSaver saver;
   saver.begin("optimizer");
   optimizer_->state(saver);
@@ -169,13 +180,19 @@ CheckpointContent Trainer::checkpoint() {
 
 void Trainer::restore(const CheckpointReader& reader) {
   const Value& state = reader.state();
-  if (state.get("data", "") != space_.corpus.fingerprint || state.get("num_rows", int64_t{-1}) != space_.rows->num_rows())
-    throw DataError(fmt::format("the training data changed since {}: {} rows then, {} now", reader.folder(), state.get("num_rows", int64_t{-1}), space_.rows->num_rows()),
+  if (state.get("data", "") != space_.corpus.fingerprint ||
+      state.get("num_rows", int64_t{-1}) != space_.rows->num_rows())
+    throw DataError(fmt::format("the training data changed since {}: {} rows then, {} now",
+                                reader.folder(),
+                                state.get("num_rows", int64_t{-1}),
+                                space_.rows->num_rows()),
                     "restore the data, or start a new run");
-  if (state.get("tokenizer", "") != space_.tokenizer->fingerprint()) throw DataError(fmt::format("the tokenizer changed since {}", reader.folder()));
+  if (state.get("tokenizer", "") != space_.tokenizer->fingerprint())
+    throw DataError(fmt::format("the tokenizer changed since {}", reader.folder()));
   step_ = state.get("step", int64_t{0});
   tokens_seen_ = state.get("tokens_seen", int64_t{0});
-  for (NamedTensor& tensor : model_->tensors()) read_tensor(reader.model(), tensor.name, tensor.tensor);
+  for (NamedTensor& tensor : model_->tensors())
+    read_tensor(reader.model(), tensor.name, tensor.tensor);
   StateLoader loader(state.at("values"), reader.optim());
   loader.begin("optimizer");
   optimizer_->state(loader);

@@ -1,7 +1,9 @@
-// One optimizer step after another: accumulation, normalisation, clipping, schedule, and the state that a resume needs.
+// One optimizer step after another: accumulation, normalisation, clipping, schedule, and the state
+// that a resume needs.
 //
-// The loss of a step is the sum over all unmasked targets of its global batch, divided by their number, which is known before
-// the first forward; so it does not depend on how the batch is cut into micro-batches.
+// The loss of a step is the sum over all unmasked targets of its global batch, divided by their
+// number, which is known before the first forward; so it does not depend on how the batch is cut
+// into micro-batches.
 #pragma once
 
 #include <memory>
@@ -9,19 +11,20 @@
 #include <utility>
 #include <vector>
 
-#include "core/engine/checkpoint/checkpoint.hpp"
-#include "core/engine/train/workspace.hpp"
 #include "mortise/schedule.hpp"
 #include "mortise/torch/objective.hpp"
 #include "mortise/torch/optimizer.hpp"
 
+#include "core/engine/checkpoint/checkpoint.hpp"
+#include "core/engine/train/workspace.hpp"
+
 namespace mortise::core {
 
 struct StepResult {
-  int64_t step = 0;        // number of the step, from 1
-  double loss = 0;         // per target
-  double lr = 0;           // of the recipe × schedule
-  double grad_norm = 0;    // before clipping
+  int64_t step = 0;      // number of the step, from 1
+  double loss = 0;       // per target
+  double lr = 0;         // of the recipe × schedule
+  double grad_norm = 0;  // before clipping
   int64_t num_inputs = 0, num_targets = 0;
   std::vector<std::pair<std::string, double>> parts;  // named parts of the loss, per target
 };
@@ -35,10 +38,14 @@ class Trainer {
 
   /// Runs one optimizer step.  Throws: Error{Gate} when the loss or the gradient is not finite.
   StepResult step();
+
   int64_t steps_done() const { return step_; }
+
   int64_t tokens_seen() const { return tokens_seen_; }
+
   /// Null when the recipe has none: the learning rate is constant.
   Schedule* schedule() { return schedule_.get(); }
+
   const Slots& slots() const { return slots_; }
 
   /// Gathers all that the next step depends on.  Tensors are handles.

@@ -1,10 +1,10 @@
 // Building a workspace: device, corpus, tokenizer, tokens, rows, specification.
 #include "core/engine/train/workspace.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <malloc.h>
-
-#include <algorithm>
 
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
@@ -30,7 +30,9 @@ bool evaluates_train(const Value& recipe) {
   const Value* evals = recipe.find("eval");
   if (evals == nullptr) return false;
   const auto& tables = evals->as_table();
-  return std::any_of(tables.begin(), tables.end(), [](const auto& entry) { return entry.second.get("data", "dev") == "train"; });
+  return std::any_of(tables.begin(), tables.end(), [](const auto& entry) {
+    return entry.second.get("data", "dev") == "train";
+  });
 }
 
 // The specification with what the data decides.
@@ -40,9 +42,13 @@ Value spec_of(const Workspace& space) {
   Value spec = *model;
   const int64_t vocab = spec.get("vocab", int64_t{0});
   if (space.tokenizer != nullptr) {
-    if (vocab == 0) spec["vocab"] = space.tokenizer->vocab_size();
+    if (vocab == 0)
+      spec["vocab"] = space.tokenizer->vocab_size();
     else if (vocab < space.tokenizer->vocab_size())
-      throw Error(Code::Usage, fmt::format("model.vocab is {} and the tokenizer has {} tokens", vocab, space.tokenizer->vocab_size()),
+      throw Error(Code::Usage,
+                  fmt::format("model.vocab is {} and the tokenizer has {} tokens",
+                              vocab,
+                              space.tokenizer->vocab_size()),
                   "leave model.vocab out: it becomes the tokenizer's size");
   }
   if (spec.get("max_seq_len", int64_t{0}) == 0) spec["max_seq_len"] = space.tables.batch.seq_len;
@@ -82,26 +88,37 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
   space.host = &host;
   space.tables = read_tables(recipe);
   space.device = make_device(recipe, host);
-  if (has_data(recipe, "train") || has_data(recipe, "eval")) space.corpus = load_corpus(recipe, host);
-  if (recipe.find("tokenizer") != nullptr) space.tokenizer = make_tokenizer(recipe, host, space.corpus, options.saved_tokenizer);
+  if (has_data(recipe, "train") || has_data(recipe, "eval"))
+    space.corpus = load_corpus(recipe, host);
+  if (recipe.find("tokenizer") != nullptr)
+    space.tokenizer = make_tokenizer(recipe, host, space.corpus, options.saved_tokenizer);
   if (options.train) {
     const auto seed = static_cast<uint64_t>(space.tables.run.seed);
-    space.tokens = tokenize(*space.tokenizer, corpus_part(space.corpus, "train"), space.corpus.sources, seed);
-    if (!space.tokens.has_eos) log::warn("the tokenizer has no end-of-text token: the model will not learn to stop");
+    space.tokens =
+        tokenize(*space.tokenizer, corpus_part(space.corpus, "train"), space.corpus.sources, seed);
+    if (!space.tokens.has_eos)
+      log::warn("the tokenizer has no end-of-text token: the model will not learn to stop");
     space.rows = std::make_unique<RowSet>(space.tokens, space.tables.batch, seed);
     if (space.rows->num_overlong() > 0)
-      log::info("documents longer than a row count={} seq_len={} policy={}", space.rows->num_overlong(), space.tables.batch.seq_len, space.tables.batch.overlong);
+      log::info("documents longer than a row count={} seq_len={} policy={}",
+                space.rows->num_overlong(),
+                space.tables.batch.seq_len,
+                space.tables.batch.overlong);
     space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
     if (!options.keep_train_texts && !evaluates_train(recipe)) {
       space.corpus.parts.erase("train");
-      malloc_trim(0);  // a hundred thousand small strings were freed: give their pages back before training
+      malloc_trim(
+          0);  // a hundred thousand small strings were freed: give their pages back before training
     }
   }
   space.model_spec = spec_of(space);
   return space;
 }
 
-std::shared_ptr<LanguageModel> build_model(const Value& spec, const Tables& tables, Host& host, at::Device device) {
+std::shared_ptr<LanguageModel> build_model(const Value& spec,
+                                           const Tables& tables,
+                                           Host& host,
+                                           at::Device device) {
   BuildContext build;
   build.dtype = scalar_type_of(tables.run.dtype);
   build.device = device;

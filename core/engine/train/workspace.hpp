@@ -1,13 +1,14 @@
-// What training, planning and evaluating share: the tables of a recipe as structs, the device, the data as rows of
-// tokens, and the specification of the model that follows from them.
+// What training, planning and evaluating share: the tables of a recipe as structs, the device, the
+// data as rows of tokens, and the specification of the model that follows from them.
 #pragma once
 
 #include <memory>
 #include <string>
 
+#include "mortise/torch/device.hpp"
+
 #include "core/engine/data/batch.hpp"
 #include "core/recipe/tables.hpp"
-#include "mortise/torch/device.hpp"
 
 namespace mortise::core {
 
@@ -33,10 +34,10 @@ struct Workspace {
   std::unique_ptr<Device> device;
   Corpus corpus;
   std::unique_ptr<Tokenizer> tokenizer;
-  TokenSet tokens;                // of the part "train"; empty when there is none
-  std::unique_ptr<RowSet> rows;   // of tokens
+  TokenSet tokens;               // of the part "train"; empty when there is none
+  std::unique_ptr<RowSet> rows;  // of tokens
   int64_t total_steps = 0;
-  Value model_spec;               // [model] with vocab and max_seq_len set
+  Value model_spec;  // [model] with vocab and max_seq_len set
 };
 
 struct WorkspaceOptions {
@@ -48,11 +49,15 @@ struct WorkspaceOptions {
 /// Makes all of it.  Throws: DataError, Error.   Thread: [main-thread].
 Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions& options);
 
-/// Makes the device named by run.device; on the CPU it also begins to count tensor memory, so it comes first.
+/// Makes the device named by run.device; on the CPU it also begins to count tensor memory, so it
+/// comes first.
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host);
 
 /// Builds the model of the workspace: empty, on `device` (the meta device allocates nothing).
-std::shared_ptr<LanguageModel> build_model(const Value& spec, const Tables& tables, Host& host, at::Device device);
+std::shared_ptr<LanguageModel> build_model(const Value& spec,
+                                           const Tables& tables,
+                                           Host& host,
+                                           at::Device device);
 
 at::ScalarType scalar_type_of(const std::string& dtype);
 

@@ -1,14 +1,21 @@
-// signum (Bernstein et al., arXiv:1802.04434, algorithm 2): w ← (1 − lr·weight_decay)·w − lr·sign(m), where m averages gradients.
+// signum (Bernstein et al., arXiv:1802.04434, algorithm 2): w ← (1 − lr·weight_decay)·w −
+// lr·sign(m), where m averages gradients.
 #include <ATen/ATen.h>
+
 #include <mortise/plugin.hpp>
 #include <mortise/torch/optimizer.hpp>
 
 struct Signum final : mortise::Optimizer {
   struct Config {
     double momentum = 0.9;
-    static void describe(mortise::Schema<Config>& s) { s.field("momentum", &Config::momentum, "of the gradient").range(0, 1); }
+
+    static void describe(mortise::Schema<Config>& s) {
+      s.field("momentum", &Config::momentum, "of the gradient").range(0, 1);
+    }
   };
-  Signum(Config config, mortise::Slots slots) : config_(config), slots_(std::move(slots)), m_(mortise::zeros_like(slots_)) {}
+
+  Signum(Config config, mortise::Slots slots)
+      : config_(config), slots_(std::move(slots)), m_(mortise::zeros_like(slots_)) {}
 
   void step(const mortise::StepContext&) override {
     for (size_t i = 0; i < slots_.size(); ++i) {
@@ -18,11 +25,17 @@ struct Signum final : mortise::Optimizer {
       slot.param.mul_(1 - slot.lr * slot.weight_decay).sub_(m_[i].sign(), slot.lr);
     }
   }
-  void state(mortise::StateIo& io) override { io.tensors("m", m_); }  // save and load in one function
+
+  void state(mortise::StateIo& io) override {
+    io.tensors("m", m_);
+  }  // save and load in one function
 
   Config config_;
   mortise::Slots slots_;
   std::vector<at::Tensor> m_;
 };
 
-MORTISE_PLUGIN("org.example.signum", "1.0.0", "Apache-2.0", mortise::component<Signum>("signum", "sign of the momentum"));
+MORTISE_PLUGIN("org.example.signum",
+               "1.0.0",
+               "Apache-2.0",
+               mortise::component<Signum>("signum", "sign of the momentum"));

@@ -3,10 +3,10 @@
 // prefix, cached and new ones.
 //
 // Which product runs: packed documents without a prefix, and short fp32 rows in training, go to
-// ops::document_attention (no mask in memory); one new token of each row sees everything, so it needs neither a mask nor repeated keys;
-// the rest is SDPA.  SDPA's own is_causal is aligned to the top left: right only when there are as
-// many keys as queries, so every other case (cached chunks, prefixes, packed rows) gets an explicit
-// mask.
+// ops::document_attention (no mask in memory); one new token of each row sees everything, so it
+// needs neither a mask nor repeated keys; the rest is SDPA.  SDPA's own is_causal is aligned to the
+// top left: right only when there are as many keys as queries, so every other case (cached chunks,
+// prefixes, packed rows) gets an explicit mask.
 #include "gqa.hpp"
 
 #include <cmath>
@@ -21,12 +21,15 @@ namespace mortise::attention::gqa {
 
 namespace {
 
-// Rows up to this length train faster as one document each than through SDPA (tests/bench/ops_bench.cpp).
+// Rows up to this length train faster as one document each than through SDPA
+// (tests/bench/ops_bench.cpp).
 constexpr int64_t kShortRow = 512;
 
-// Only where a gradient is wanted: without one, a forward stays on the path of the cached forward, to the last bits.
+// Only where a gradient is wanted: without one, a forward stays on the path of the cached forward,
+// to the last bits.
 bool trains_short_fp32_rows(const at::Tensor& q_BTHK) {
-  return q_BTHK.requires_grad() && q_BTHK.size(1) <= kShortRow && q_BTHK.scalar_type() == at::kFloat && q_BTHK.device().is_cpu();
+  return q_BTHK.requires_grad() && q_BTHK.size(1) <= kShortRow &&
+         q_BTHK.scalar_type() == at::kFloat && q_BTHK.device().is_cpu();
 }
 
 /// Which key each query sees.  Shapes: → [B or 1, 1, T, prefix + past + T], bool.
@@ -124,8 +127,10 @@ at::Tensor Gqa::attend(const BlockInput& in,
   }
   if (kernel_ == Kernel::Auto && is_packed && prefix == 0)
     return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, in.offsets_S, scale_);
-  if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr && trains_short_fp32_rows(q_BTHK))
-    return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, at::arange(0, rows * tokens + 1, tokens, at::kLong), scale_);
+  if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr &&
+      trains_short_fp32_rows(q_BTHK))
+    return ops::document_attention(
+        q_BTHK, k_BTGK, v_BTGK, at::arange(0, rows * tokens + 1, tokens, at::kLong), scale_);
 
   at::Tensor k_BGUK = k_BTGK.transpose(1, 2), v_BGUK = v_BTGK.transpose(1, 2);
   if (prefix > 0) {

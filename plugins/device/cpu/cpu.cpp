@@ -1,15 +1,17 @@
-// The processor as a device: what it is, how much memory there is, and the tensors' share of it (tensor_memory.cpp).
+// The processor as a device: what it is, how much memory there is, and the tensors' share of it
+// (tensor_memory.cpp).
 #include "cpu.hpp"
-
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <fstream>
 
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <unistd.h>
+
 #include "mortise/plugin.hpp"
+
 #include "tensor_memory.hpp"
 
 namespace mortise::device::cpu {
@@ -29,7 +31,9 @@ Cpu::Cpu() { install_tensor_memory(); }
 
 std::string Cpu::description() const {
   std::string isa = at::get_cpu_capability();
-  std::transform(isa.begin(), isa.end(), isa.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(isa.begin(), isa.end(), isa.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
   const int threads = at::get_num_threads();
   return fmt::format("cpu, {} thread{}, {}", threads, threads == 1 ? "" : "s", isa);
 }
@@ -44,5 +48,8 @@ void Cpu::reset_peak() { reset_peak_tensor_bytes(); }
 
 }  // namespace mortise::device::cpu
 
-MORTISE_PLUGIN("org.mortise.device.cpu", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::device::cpu::Cpu>("cpu", "the processor, with counted and recycled tensor memory"));
+MORTISE_PLUGIN("org.mortise.device.cpu",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::device::cpu::Cpu>(
+                   "cpu", "the processor, with counted and recycled tensor memory"));

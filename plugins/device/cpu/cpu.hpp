@@ -8,11 +8,14 @@ namespace mortise::device::cpu {
 class Cpu final : public Device {
  public:
   Cpu();
+
   at::Device device() const override { return at::kCPU; }
+
   std::string description() const override;
   int64_t total_bytes() const override;
   MemoryStats memory() const override;
   void reset_peak() override;
+
   void synchronize() override {}
 };
 

@@ -1,10 +1,10 @@
 #include "cpu.hpp"
 
-#include <ATen/ATen.h>
-#include <doctest/doctest.h>
-
 #include <thread>
 #include <vector>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
 
 #include "tensor_memory.hpp"
 
@@ -45,7 +45,8 @@ TEST_SUITE("device.cpu") {
       const at::Tensor a = at::empty({size});
       const at::Tensor b = at::empty({size / 2});
       highest = std::max(highest, cpu.memory().current_bytes);
-      CHECK(kept_tensor_bytes() + cpu.memory().current_bytes <= highest + highest / 16 + 4 * 300000 * 4);
+      CHECK(kept_tensor_bytes() + cpu.memory().current_bytes <=
+            highest + highest / 16 + 4 * 300000 * 4);
     }
   }
 

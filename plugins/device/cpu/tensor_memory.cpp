@@ -1,15 +1,16 @@
-// An allocator behind c10::SetAllocator: counts living bytes and recycles freed blocks by size class.
+// An allocator behind c10::SetAllocator: counts living bytes and recycles freed blocks by size
+// class.
 //
-// Why not malloc alone: a training step frees and allocates the same few hundred blocks again and again.  glibc maps
-// big ones anew each time, so the kernel zeroes their pages in every step (7 % of a step of the quick-start model).
-// Blocks of at least 16 KiB go into lists by size class (eight classes per power of two: at most 12.5 % is
-// lost to rounding).  Kept + living bytes never exceed the peak of the living ones: when a request would pass it, the largest
-// kept blocks are freed first.
+// Why not malloc alone: a training step frees and allocates the same few hundred blocks again and
+// again.  glibc maps big ones anew each time, so the kernel zeroes their pages in every step (7 %
+// of a step of the quick-start model). Blocks of at least 16 KiB go into lists by size class (eight
+// classes per power of two: at most 12.5 % is lost to rounding).  Kept + living bytes never exceed
+// the peak of the living ones: when a request would pass it, the largest kept blocks are freed
+// first.
 //
-// A header of one cache line stands before each block, so that the deleter finds the size without a look-up.
+// A header of one cache line stands before each block, so that the deleter finds the size without a
+// look-up.
 #include "tensor_memory.hpp"
-
-#include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
 #include <array>
@@ -21,12 +22,14 @@
 #include <new>
 #include <vector>
 
+#include <c10/core/CPUAllocator.h>
+
 namespace mortise::device::cpu {
 
 namespace {
 
-constexpr size_t kAlign = 64;              // header and data alignment: a cache line, an AVX-512 register
-constexpr size_t kSmallest = 16 * 1024;    // smaller blocks are glibc's own business
+constexpr size_t kAlign = 64;  // header and data alignment: a cache line, an AVX-512 register
+constexpr size_t kSmallest = 16 * 1024;  // smaller blocks are glibc's own business
 constexpr size_t kNumClasses = 8 * 50;
 
 struct Header {
@@ -61,7 +64,10 @@ class TensorMemory final : public c10::Allocator {
   }
 
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
-  void copy_data(void* to, const void* from, size_t count) const override { std::memcpy(to, from, count); }
+
+  void copy_data(void* to, const void* from, size_t count) const override {
+    std::memcpy(to, from, count);
+  }
 
   std::atomic<int64_t> current{0}, peak{0}, highest{0}, kept{0};
 
@@ -99,14 +105,17 @@ class TensorMemory final : public c10::Allocator {
 
   // Frees the largest kept blocks until kept and living bytes fit under the highest mark again.
   void trim() {
-    const int64_t limit = highest.load(std::memory_order_relaxed) + highest.load(std::memory_order_relaxed) / 16;
+    const int64_t limit =
+        highest.load(std::memory_order_relaxed) + highest.load(std::memory_order_relaxed) / 16;
     for (size_t index = kNumClasses; index-- > 0;) {
       auto& list = lists_[index];
       while (!list.empty()) {
-        if (kept.load(std::memory_order_relaxed) + current.load(std::memory_order_relaxed) <= limit) return;
+        if (kept.load(std::memory_order_relaxed) + current.load(std::memory_order_relaxed) <= limit)
+          return;
         void* base = list.back();
         list.pop_back();
-        kept.fetch_sub(static_cast<int64_t>(static_cast<Header*>(base)->capacity), std::memory_order_relaxed);
+        kept.fetch_sub(static_cast<int64_t>(static_cast<Header*>(base)->capacity),
+                       std::memory_order_relaxed);
         std::free(base);
       }
     }
@@ -126,7 +135,8 @@ class TensorMemory final : public c10::Allocator {
 };
 
 TensorMemory& memory() {
-  static auto* instance = new TensorMemory();  // never destroyed: tensors in static objects outlive it otherwise
+  static auto* instance =
+      new TensorMemory();  // never destroyed: tensors in static objects outlive it otherwise
   return *instance;
 }
 
@@ -135,8 +145,10 @@ void TensorMemory::release(void* data) {
   void* base = static_cast<char*>(data) - kAlign;
   const Header header = *static_cast<Header*>(base);
   memory().current.fetch_sub(static_cast<int64_t>(header.requested), std::memory_order_relaxed);
-  if (header.capacity == 0) std::free(base);
-  else memory().give(base, header.capacity);
+  if (header.capacity == 0)
+    std::free(base);
+  else
+    memory().give(base, header.capacity);
 }
 
 }  // namespace
@@ -150,8 +162,13 @@ void install_tensor_memory() {
 }
 
 int64_t current_tensor_bytes() { return memory().current.load(std::memory_order_relaxed); }
+
 int64_t peak_tensor_bytes() { return memory().peak.load(std::memory_order_relaxed); }
-void reset_peak_tensor_bytes() { memory().peak.store(memory().current.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+
+void reset_peak_tensor_bytes() {
+  memory().peak.store(memory().current.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 int64_t kept_tensor_bytes() { return memory().kept.load(std::memory_order_relaxed); }
 
 }  // namespace mortise::device::cpu

@@ -5,8 +5,8 @@
 
 namespace mortise::device::cpu {
 
-/// Installs the allocator once; later calls do nothing.  It stays until the process ends: tensors may outlive everything.
-/// Thread: [main-thread].
+/// Installs the allocator once; later calls do nothing.  It stays until the process ends: tensors
+/// may outlive everything. Thread: [main-thread].
 void install_tensor_memory();
 
 /// Bytes of living tensors, now and at most since the last reset.   Thread: [any-thread].

@@ -1,5 +1,6 @@
 // Exact match: hits / samples, where a hit equals any reference after the chosen normalisation.
-// Statistics of a sample: {hit, 1}.  White space and lower-casing follow Python's str.strip and str.lower.
+// Statistics of a sample: {hit, 1}.  White space and lower-casing follow Python's str.strip and
+// str.lower.
 #include "exact_match.hpp"
 
 #include <algorithm>
@@ -18,9 +19,10 @@ std::string ExactMatch::normalized(std::string_view text) const {
 
 Stats ExactMatch::sample(const Sample& sample) const {
   const std::string prediction = normalized(sample.prediction);
-  const bool hit = std::any_of(sample.references.begin(), sample.references.end(), [&](const std::string& reference) {
-    return normalized(reference) == prediction;
-  });
+  const bool hit = std::any_of(
+      sample.references.begin(), sample.references.end(), [&](const std::string& reference) {
+        return normalized(reference) == prediction;
+      });
   return {hit ? 1.0 : 0.0, 1.0};
 }
 
@@ -29,7 +31,9 @@ std::vector<Score> ExactMatch::compute(const Stats& sum) const {
 }
 
 std::string ExactMatch::signature() const {
-  return fmt::format("case:{}|strip:{}|version:1", config_.ignore_case ? "lower" : "mixed", config_.strip ? "yes" : "no");
+  return fmt::format("case:{}|strip:{}|version:1",
+                     config_.ignore_case ? "lower" : "mixed",
+                     config_.strip ? "yes" : "no");
 }
 
 void ExactMatch::Config::describe(Schema<Config>& schema) {
@@ -39,5 +43,8 @@ void ExactMatch::Config::describe(Schema<Config>& schema) {
 
 }  // namespace mortise::metric::exact_match
 
-MORTISE_PLUGIN("org.mortise.metric.exact_match", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::metric::exact_match::ExactMatch>("exact_match", "share of predictions equal to a reference"));
+MORTISE_PLUGIN("org.mortise.metric.exact_match",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::metric::exact_match::ExactMatch>(
+                   "exact_match", "share of predictions equal to a reference"));

@@ -7,7 +7,9 @@ using mortise::metric::exact_match::ExactMatch;
 
 namespace {
 
-double hit(const ExactMatch& metric, std::string_view prediction, std::vector<std::string> references) {
+double hit(const ExactMatch& metric,
+           std::string_view prediction,
+           std::vector<std::string> references) {
   Sample sample;
   sample.prediction = prediction;
   sample.references = references;
@@ -24,7 +26,9 @@ TEST_SUITE("metric.exact_match") {
   }
 
   TEST_CASE("case and surrounding space follow the parameters") {
-    CHECK(hit(ExactMatch({.ignore_case = true, .strip = true}), "\xc3\x89t\xc3\xa9\xe3\x80\x80", {"\xc3\xa9t\xc3\xa9"}) == 1);
+    CHECK(hit(ExactMatch({.ignore_case = true, .strip = true}),
+              "\xc3\x89t\xc3\xa9\xe3\x80\x80",
+              {"\xc3\xa9t\xc3\xa9"}) == 1);
     CHECK(hit(ExactMatch({.ignore_case = false, .strip = false}), "a ", {"a"}) == 0);
   }
 

@@ -14,11 +14,16 @@ namespace {
 /// One dense product that does or does not say so.
 struct FakeHead final : Head {
   FakeHead(at::Tensor w, bool tells) : weight(std::move(w)), is_open(tells) {}
+
   at::Tensor logits(const at::Tensor& hidden) override {
     longest = std::max(longest, hidden.size(0));
     return at::linear(hidden, weight);
   }
-  std::optional<Dense> dense() const override { return is_open ? std::optional<Dense>(Dense{weight, {}}) : std::nullopt; }
+
+  std::optional<Dense> dense() const override {
+    return is_open ? std::optional<Dense>(Dense{weight, {}}) : std::nullopt;
+  }
+
   at::Tensor weight;
   bool is_open;
   int64_t longest = 0;
@@ -52,7 +57,8 @@ Result reference(CausalLm::Config config, const at::Tensor& mask) {
   const at::Tensor weight = at::randn({11, 8}).set_requires_grad(true);
   const at::Tensor targets = at::randint(11, {23}, at::kLong);
   const at::Tensor log_p = at::log_softmax(at::linear(hidden, weight), -1);
-  const at::Tensor smooth = (1 - config.label_smoothing) * at::one_hot(targets, 11) + config.label_smoothing / 11;
+  const at::Tensor smooth =
+      (1 - config.label_smoothing) * at::one_hot(targets, 11) + config.label_smoothing / 11;
   const at::Tensor z = at::logsumexp(at::linear(hidden, weight), {-1});
   at::Tensor each = -(smooth * log_p).sum(-1) + config.z_loss * z * z;
   if (mask.defined()) each = each * mask;
@@ -71,7 +77,8 @@ TEST_SUITE("objective.causal_lm") {
     const at::Tensor mask = at::rand({23}) > 0.4;
     for (const bool dense : {true, false})
       for (const at::Tensor& m : {at::Tensor(), mask})
-        for (const CausalLm::Config config : {CausalLm::Config{0, 0, 5}, CausalLm::Config{0.1, 1e-2, 5}}) {
+        for (const CausalLm::Config config :
+             {CausalLm::Config{0, 0, 5}, CausalLm::Config{0.1, 1e-2, 5}}) {
           CAPTURE(dense);
           CAPTURE(m.defined());
           CAPTURE(config.z_loss);

@@ -1,19 +1,22 @@
 // AdamW (Loshchilov & Hutter, arXiv:1711.05101, algorithm 2), as torch.optim.AdamW computes it.
 //
-// fp32 slots go to at::_fused_adamw_, which reads and writes each of w, g, m, v once; slots with equal (lr, weight_decay)
-// share one call.  Other dtypes take step_plain(): arithmetic in fp32, one rounding at the end.
+// fp32 slots go to at::_fused_adamw_, which reads and writes each of w, g, m, v once; slots with
+// equal (lr, weight_decay) share one call.  Other dtypes take step_plain(): arithmetic in fp32, one
+// rounding at the end.
 #include "adamw.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
+
+#include <ATen/ATen.h>
 
 #include "mortise/plugin.hpp"
 
 namespace mortise::optimizer::adamw {
 
-AdamW::AdamW(Config config, const Slots& slots) : config_(std::move(config)), slots_(slots), m_(zeros_like(slots)), v_(zeros_like(slots)) {
-  MORTISE_CHECK(config_.betas.size() == 2, "adamw: betas are two numbers, got {}", config_.betas.size());
+AdamW::AdamW(Config config, const Slots& slots)
+    : config_(std::move(config)), slots_(slots), m_(zeros_like(slots)), v_(zeros_like(slots)) {
+  MORTISE_CHECK(
+      config_.betas.size() == 2, "adamw: betas are two numbers, got {}", config_.betas.size());
   for (size_t i = 0; i < slots_.size(); ++i) steps_.push_back(at::zeros({}, at::kFloat));
 }
 
@@ -46,9 +49,21 @@ void AdamW::step(const StepContext&) {
   for (Group& group : groups_) {
     if (group.params.empty()) continue;
     for (at::Tensor& step : group.steps) *step.data_ptr<float>() += 1;
-    at::_fused_adamw_(group.params, group.grads, group.m, group.v, /*max_exp_avg_sqs=*/{}, group.steps, group.lr, config_.betas[0],
-                      config_.betas[1], group.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
-    for (auto* list : {&group.params, &group.grads, &group.m, &group.v, &group.steps}) list->clear();
+    at::_fused_adamw_(group.params,
+                      group.grads,
+                      group.m,
+                      group.v,
+                      /*max_exp_avg_sqs=*/{},
+                      group.steps,
+                      group.lr,
+                      config_.betas[0],
+                      config_.betas[1],
+                      group.weight_decay,
+                      config_.eps,
+                      /*amsgrad=*/false,
+                      /*maximize=*/false);
+    for (auto* list : {&group.params, &group.grads, &group.m, &group.v, &group.steps})
+      list->clear();
   }
 }
 
@@ -59,9 +74,11 @@ void AdamW::step_plain(size_t index) {
   const at::Tensor grad = slot.grad.to(at::kFloat);
   m_[index].lerp_(grad, 1 - beta1);
   v_[index].mul_(beta2).addcmul_(grad, grad, 1 - beta2);
-  const at::Tensor denominator = v_[index].sqrt().div_(std::sqrt(1 - std::pow(beta2, step))).add_(config_.eps);
+  const at::Tensor denominator =
+      v_[index].sqrt().div_(std::sqrt(1 - std::pow(beta2, step))).add_(config_.eps);
   at::Tensor weight = slot.param.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-  weight.mul_(1 - slot.lr * slot.weight_decay).addcdiv_(m_[index], denominator, -slot.lr / (1 - std::pow(beta1, step)));
+  weight.mul_(1 - slot.lr * slot.weight_decay)
+      .addcdiv_(m_[index], denominator, -slot.lr / (1 - std::pow(beta1, step)));
   slot.param.copy_(weight);
 }
 
@@ -78,5 +95,8 @@ void AdamW::Config::describe(Schema<Config>& schema) {
 
 }  // namespace mortise::optimizer::adamw
 
-MORTISE_PLUGIN("org.mortise.optimizer.adamw", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::optimizer::adamw::AdamW>("adamw", "Adam with decoupled weight decay"));
+MORTISE_PLUGIN("org.mortise.optimizer.adamw",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::optimizer::adamw::AdamW>(
+                   "adamw", "Adam with decoupled weight decay"));

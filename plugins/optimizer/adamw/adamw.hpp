@@ -33,8 +33,9 @@ class AdamW final : public Optimizer {
   Config config_;
   Slots slots_;
   std::vector<at::Tensor> m_, v_;
-  std::vector<at::Tensor> steps_;  // fp32 scalars: how often each slot was updated (the fused kernel wants tensors)
-  std::vector<Group> groups_;      // kept between steps so that their vectors keep their storage
+  std::vector<at::Tensor>
+      steps_;  // fp32 scalars: how often each slot was updated (the fused kernel wants tensors)
+  std::vector<Group> groups_;  // kept between steps so that their vectors keep their storage
 };
 
 }  // namespace mortise::optimizer::adamw

@@ -18,7 +18,8 @@ const std::string kGolden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/opt
 at::Tensor golden(const mortise::safetensors::File& file, const std::string& name) {
   const mortise::safetensors::Entry* entry = file.header().find(name);
   REQUIRE_MESSAGE((entry != nullptr), name);
-  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, at::kFloat).clone();
+  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, at::kFloat)
+      .clone();
 }
 
 double worst(const at::Tensor& actual, const at::Tensor& expected) {
@@ -40,24 +41,34 @@ TEST_SUITE("optimizer.adamw") {
       std::vector<Slot> list;
       for (int64_t i = 0; i < hyper.get("num_tensors", 0); ++i) {
         const at::Tensor param = golden(file, fmt::format("{}.{}.param0", name, i));
-        list.push_back({param, {}, 0, hyper.get("weight_decay", 0.0), fmt::format("p{}", i), param.sizes().vec()});
+        list.push_back({param,
+                        {},
+                        0,
+                        hyper.get("weight_decay", 0.0),
+                        fmt::format("p{}", i),
+                        param.sizes().vec()});
       }
       const Slots slots(std::move(list));
-      AdamW optimizer({.betas = {hyper.get("beta1", 0.0), hyper.get("beta2", 0.0)}, .eps = hyper.get("eps", 0.0)}, slots);
+      AdamW optimizer({.betas = {hyper.get("beta1", 0.0), hyper.get("beta2", 0.0)},
+                       .eps = hyper.get("eps", 0.0)},
+                      slots);
       for (int64_t k = 1; k <= 5; ++k) {
         for (size_t i = 0; i < slots.size(); ++i) {
           slots[i].grad = golden(file, fmt::format("{}.{}.grad{}", name, i, k));
           slots[i].lr = hyper.at("lr").as_array()[static_cast<size_t>(k - 1)].as_float();
         }
         optimizer.step({k - 1});
-        for (size_t i = 0; i < slots.size(); ++i) CHECK(worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))) < 2e-6);
+        for (size_t i = 0; i < slots.size(); ++i)
+          CHECK(worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))) <
+                2e-6);
       }
     }
   }
 
   TEST_CASE("slots with other lr or decay are told apart") {
     const at::Tensor g = at::ones({3});
-    const Slots slots({Slot{at::ones({3}), g, 0.1, 0.0, "a", {3}}, Slot{at::ones({3}), g, 0.2, 0.5, "b", {3}}});
+    const Slots slots(
+        {Slot{at::ones({3}), g, 0.1, 0.0, "a", {3}}, Slot{at::ones({3}), g, 0.2, 0.5, "b", {3}}});
     AdamW optimizer({}, slots);
     optimizer.step({0});  // the first step of Adam is lr·sign(g)
     CHECK(slots[0].param[0].item<float>() == doctest::Approx(0.9));

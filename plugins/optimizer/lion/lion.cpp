@@ -1,7 +1,7 @@
 // Lion (Chen et al., arXiv:2302.06675, algorithm 2) in one pass over w, g and m.
 //
-// The direction uses the momentum before its update; sign(0) = 0.  Dense fp32 slots run a plain loop that the compiler
-// vectorises; others the same equations by ATen, in fp32, rounded once.
+// The direction uses the momentum before its update; sign(0) = 0.  Dense fp32 slots run a plain
+// loop that the compiler vectorises; others the same equations by ATen, in fp32, rounded once.
 #include "lion.hpp"
 
 #include <ATen/ATen.h>
@@ -17,7 +17,11 @@ struct Rates {
   float beta1, beta2, keep, lr;  // keep = 1 − lr·weight_decay
 };
 
-__attribute__((optimize("O3"))) void update(float* __restrict w, const float* __restrict g, float* __restrict m, int64_t count, Rates rates) {
+__attribute__((optimize("O3"))) void update(float* __restrict w,
+                                            const float* __restrict g,
+                                            float* __restrict m,
+                                            int64_t count,
+                                            Rates rates) {
   for (int64_t i = 0; i < count; ++i) {
     const float direction = rates.beta1 * m[i] + (1 - rates.beta1) * g[i];
     const float sign = static_cast<float>(direction > 0) - static_cast<float>(direction < 0);
@@ -26,12 +30,16 @@ __attribute__((optimize("O3"))) void update(float* __restrict w, const float* __
   }
 }
 
-bool is_dense_float(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); }
+bool is_dense_float(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+}
 
 }  // namespace
 
-Lion::Lion(Config config, const Slots& slots) : config_(std::move(config)), slots_(slots), m_(zeros_like(slots)) {
-  MORTISE_CHECK(config_.betas.size() == 2, "lion: betas are two numbers, got {}", config_.betas.size());
+Lion::Lion(Config config, const Slots& slots)
+    : config_(std::move(config)), slots_(slots), m_(zeros_like(slots)) {
+  MORTISE_CHECK(
+      config_.betas.size() == 2, "lion: betas are two numbers, got {}", config_.betas.size());
 }
 
 void Lion::step(const StepContext&) {
@@ -41,10 +49,15 @@ void Lion::step(const StepContext&) {
     if (!slot.grad.defined()) continue;
     const double keep = 1 - slot.lr * slot.weight_decay;
     if (is_dense_float(slot.param) && is_dense_float(slot.grad)) {
-      const Rates rates{static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(keep), static_cast<float>(slot.lr)};
+      const Rates rates{static_cast<float>(beta1),
+                        static_cast<float>(beta2),
+                        static_cast<float>(keep),
+                        static_cast<float>(slot.lr)};
       float *w = slot.param.data_ptr<float>(), *m = m_[i].data_ptr<float>();
       const float* g = slot.grad.data_ptr<float>();
-      at::parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) { update(w + begin, g + begin, m + begin, end - begin, rates); });
+      at::parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+        update(w + begin, g + begin, m + begin, end - begin, rates);
+      });
       continue;
     }
     const at::Tensor grad = slot.grad.to(at::kFloat);
@@ -57,10 +70,14 @@ void Lion::step(const StepContext&) {
 void Lion::state(StateIo& io) { io.tensors("m", m_); }
 
 void Lion::Config::describe(Schema<Config>& schema) {
-  schema.field("betas", &Config::betas, "share of the momentum in the direction, and its decay").range(0, 1);
+  schema.field("betas", &Config::betas, "share of the momentum in the direction, and its decay")
+      .range(0, 1);
 }
 
 }  // namespace mortise::optimizer::lion
 
-MORTISE_PLUGIN("org.mortise.optimizer.lion", MORTISE_VERSION, "Apache-2.0",
-               mortise::component<mortise::optimizer::lion::Lion>("lion", "sign of an interpolated momentum, decoupled weight decay"));
+MORTISE_PLUGIN("org.mortise.optimizer.lion",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::optimizer::lion::Lion>(
+                   "lion", "sign of an interpolated momentum, decoupled weight decay"));

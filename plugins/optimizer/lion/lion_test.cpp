@@ -20,20 +20,27 @@ at::Tensor golden(const mortise::safetensors::File& file, const std::string& nam
   const mortise::safetensors::Entry* entry = file.header().find(name);
   REQUIRE_MESSAGE((entry != nullptr), name);
   const at::ScalarType type = entry->dtype == mortise::Dtype::F64 ? at::kDouble : at::kFloat;
-  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, type).to(at::kFloat, false, true);
+  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, type)
+      .to(at::kFloat, false, true);
 }
 
 double worst(const at::Tensor& actual, const at::Tensor& expected) {
   return ((actual - expected).abs() / (1e-5 + expected.abs())).max().item<double>();
 }
 
-void run_case(const std::string& name, const mortise::Value& hyper, const mortise::safetensors::File& file, bool transposed) {
+void run_case(const std::string& name,
+              const mortise::Value& hyper,
+              const mortise::safetensors::File& file,
+              bool transposed) {
   // A transposed view is not contiguous and takes the other path.
-  const auto shaped = [&](const at::Tensor& t) { return transposed && t.dim() == 2 ? t.t().contiguous().t() : t; };
+  const auto shaped = [&](const at::Tensor& t) {
+    return transposed && t.dim() == 2 ? t.t().contiguous().t() : t;
+  };
   std::vector<Slot> list;
   for (int64_t i = 0; i < hyper.get("num_tensors", 0); ++i) {
     const at::Tensor param = shaped(golden(file, fmt::format("{}.{}.param0", name, i)));
-    list.push_back({param, {}, 0, hyper.get("weight_decay", 0.0), fmt::format("p{}", i), param.sizes().vec()});
+    list.push_back(
+        {param, {}, 0, hyper.get("weight_decay", 0.0), fmt::format("p{}", i), param.sizes().vec()});
   }
   const Slots slots(std::move(list));
   Lion optimizer({.betas = {hyper.get("beta1", 0.0), hyper.get("beta2", 0.0)}}, slots);
@@ -43,7 +50,8 @@ void run_case(const std::string& name, const mortise::Value& hyper, const mortis
       slots[i].lr = hyper.at("lr").as_array()[static_cast<size_t>(k - 1)].as_float();
     }
     optimizer.step({k - 1});
-    for (size_t i = 0; i < slots.size(); ++i) CHECK(worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))) < 1e-5);
+    for (size_t i = 0; i < slots.size(); ++i)
+      CHECK(worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))) < 1e-5);
   }
 }
 

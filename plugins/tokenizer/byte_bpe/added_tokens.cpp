@@ -1,6 +1,7 @@
-// A trie walked from every position: leftmost-longest, then the word and strip rules of the `tokenizers` library
-// (added_vocabulary.rs): a match that fails single_word, or is special when special tokens are text, still uses up its
-// characters; a strip widens the part but not the search.
+// A trie walked from every position: leftmost-longest, then the word and strip rules of the
+// `tokenizers` library (added_vocabulary.rs): a match that fails single_word, or is special when
+// special tokens are text, still uses up its characters; a strip widens the part but not the
+// search.
 #include "added_tokens.hpp"
 
 #include <algorithm>
@@ -11,7 +12,9 @@ namespace mortise::tokenizer::byte_bpe {
 
 namespace {
 
-bool has_class(char32_t c, CodePointClass wanted) { return (code_point_classes()[c] & wanted) != 0; }
+bool has_class(char32_t c, CodePointClass wanted) {
+  return (code_point_classes()[c] & wanted) != 0;
+}
 
 bool is_single_word(std::string_view text, size_t begin, size_t end) {
   const bool left = begin == 0 || !has_class(decode_utf8_before(text.data() + begin).value, kWord);
@@ -57,7 +60,9 @@ void AddedTokenFinder::add(std::string_view content, const AddedToken& token) {
   if (at_node_[node] == nullptr) at_node_[node] = &token;
 }
 
-const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at, size_t& size) const {
+const AddedToken* AddedTokenFinder::longest_at(std::string_view text,
+                                               size_t at,
+                                               size_t& size) const {
   uint32_t node = first_[static_cast<uint8_t>(text[at])];
   const AddedToken* found = nullptr;
   for (size_t i = at + 1; node != 0; ++i) {
@@ -72,7 +77,8 @@ const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at,
   return found;
 }
 
-std::vector<AddedTokenFinder::Part> AddedTokenFinder::find(std::string_view text, bool parse_special) const {
+std::vector<AddedTokenFinder::Part> AddedTokenFinder::find(std::string_view text,
+                                                           bool parse_special) const {
   std::vector<Part> parts;
   size_t covered = 0;
   for (size_t at = 0; at < text.size();) {

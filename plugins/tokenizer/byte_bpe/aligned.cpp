@@ -1,20 +1,23 @@
 // Repair of invalid UTF-8, NFC and the prefix space, each with alignment to the original text.
 //
-// NFC (UAX #15) in two steps, decompose and recompose, with the bookkeeping of the library's unicode_normalization_alignments: a
-// character carries a change: 0 it replaces a character of the source, 1 it was inserted, -n it replaces one and swallows the n that
-// follow.  A composed character therefore points at its base only.  ICU gives decompositions, compositions and combining classes;
-// the library's tables are older, so marks that it does not know (kUnordered) and U+11938 are left alone here too.
+// NFC (UAX #15) in two steps, decompose and recompose, with the bookkeeping of the library's
+// unicode_normalization_alignments: a character carries a change: 0 it replaces a character of the
+// source, 1 it was inserted, -n it replaces one and swallows the n that follow.  A composed
+// character therefore points at its base only.  ICU gives decompositions, compositions and
+// combining classes; the library's tables are older, so marks that it does not know (kUnordered)
+// and U+11938 are left alone here too.
 #include "aligned.hpp"
+
+#include <algorithm>
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
-#include <algorithm>
-
 #include "mortise/error.hpp"
 #include "mortise/pytext.hpp"
+
 #include "unicode.hpp"
 
 namespace mortise::tokenizer::byte_bpe {
@@ -37,7 +40,8 @@ const icu::Normalizer2& nfc() {
 }
 
 int combining_class(char32_t c) {
-  return (code_point_classes()[c] & kUnordered) != 0 ? 0 : u_getCombiningClass(static_cast<UChar32>(c));
+  return (code_point_classes()[c] & kUnordered) != 0 ? 0
+                                                     : u_getCombiningClass(static_cast<UChar32>(c));
 }
 
 // Canonical decomposition in canonical order.
@@ -47,7 +51,8 @@ std::vector<Unit> decompose(std::string_view text) {
   const auto push = [&](char32_t c, int change) {
     const int combining = combining_class(c);
     if (combining == 0) {
-      std::stable_sort(units.begin() + static_cast<std::ptrdiff_t>(run), units.end(),
+      std::stable_sort(units.begin() + static_cast<std::ptrdiff_t>(run),
+                       units.end(),
                        [](const Unit& a, const Unit& b) { return a.combining < b.combining; });
       run = units.size() + 1;
     }
@@ -57,14 +62,17 @@ std::vector<Unit> decompose(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text.data() + at);
     at += static_cast<size_t>(c.size);
-    if (c.value < 0xc0 || c.value == kUnknownComposite || !nfc().getDecomposition(static_cast<UChar32>(c.value), parts)) {
+    if (c.value < 0xc0 || c.value == kUnknownComposite ||
+        !nfc().getDecomposition(static_cast<UChar32>(c.value), parts)) {
       push(c.value, 0);
       continue;
     }
-    for (int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) push(static_cast<char32_t>(parts.char32At(i)), i > 0 ? 1 : 0);
+    for (int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1))
+      push(static_cast<char32_t>(parts.char32At(i)), i > 0 ? 1 : 0);
   }
   run = std::min(run, units.size());
-  std::stable_sort(units.begin() + static_cast<std::ptrdiff_t>(run), units.end(),
+  std::stable_sort(units.begin() + static_cast<std::ptrdiff_t>(run),
+                   units.end(),
                    [](const Unit& a, const Unit& b) { return a.combining < b.combining; });
   return units;
 }
@@ -76,7 +84,8 @@ std::vector<Unit> recompose(const std::vector<Unit>& units) {
   for (const Unit& unit : units) {
     if (base >= 0 && last_combining < unit.combining) {
       Unit& target = out[static_cast<size_t>(base)];
-      const UChar32 composed = nfc().composePair(static_cast<UChar32>(target.value), static_cast<UChar32>(unit.value));
+      const UChar32 composed =
+          nfc().composePair(static_cast<UChar32>(target.value), static_cast<UChar32>(unit.value));
       if (composed >= 0 && composed != static_cast<UChar32>(kUnknownComposite)) {
         target = {static_cast<char32_t>(composed), target.change + unit.change - 1, 0};
         continue;
@@ -109,7 +118,8 @@ Aligned repair(std::string_view text) {
     const std::string_view rest = text.substr(at, 4);
     int32_t size = 0;
     UChar32 c = 0;
-    U8_NEXT(reinterpret_cast<const uint8_t*>(rest.data()), size, static_cast<int32_t>(rest.size()), c);
+    U8_NEXT(
+        reinterpret_cast<const uint8_t*>(rest.data()), size, static_cast<int32_t>(rest.size()), c);
     const Span span{static_cast<int64_t>(at), static_cast<int64_t>(at) + size};
     at += static_cast<size_t>(size);  // ICU stops after the maximal invalid part, as Python does
     pytext::append_utf8(out.text, c < 0 ? U'\ufffd' : static_cast<char32_t>(c));
@@ -120,9 +130,12 @@ Aligned repair(std::string_view text) {
 
 bool is_nfc(std::string_view text) {
   // Below U+0300 every character is its own NFC; 0xcc is the lead byte of U+0300
-  if (std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xcc; })) return true;
+  if (std::none_of(
+          text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xcc; }))
+    return true;
   UErrorCode status = U_ZERO_ERROR;
-  const bool same = nfc().isNormalizedUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), status);
+  const bool same = nfc().isNormalizedUTF8(
+      icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), status);
   return U_SUCCESS(status) && same;
 }
 
@@ -138,8 +151,10 @@ Aligned to_nfc(const View& view) {
   for (const Unit& unit : recompose(decompose(view.text))) {
     const bool inserted = unit.change > 0;
     Span span;
-    if (inserted) span = consumed > 0 ? source[consumed - 1] : Span{};
-    else span = source[std::min(consumed, source.size() - 1)];
+    if (inserted)
+      span = consumed > 0 ? source[consumed - 1] : Span{};
+    else
+      span = source[std::min(consumed, source.size() - 1)];
     if (!inserted) consumed += static_cast<size_t>(1 - unit.change);
     pytext::append_utf8(out.text, unit.value);
     out.spans.resize(out.text.size(), span);

@@ -24,10 +24,13 @@ struct View {
   int64_t base = 0;
 
   View sub(size_t begin, size_t end) const {
-    return {text.substr(begin, end - begin), spans == nullptr ? nullptr : spans + begin, base + static_cast<int64_t>(begin)};
+    return {text.substr(begin, end - begin),
+            spans == nullptr ? nullptr : spans + begin,
+            base + static_cast<int64_t>(begin)};
   }
 
-  /// The part of the original under bytes [begin, end), widened to whole characters.   Requires: begin < end.
+  /// The part of the original under bytes [begin, end), widened to whole characters.   Requires:
+  /// begin < end.
   Span original(size_t begin, size_t end) const;
 };
 
@@ -39,7 +42,8 @@ Aligned repair(std::string_view text);
 bool is_nfc(std::string_view text);
 /// Normalizes to NFC, aligned as the `tokenizers` library aligns it.
 Aligned to_nfc(const View& view);
-/// Puts a space before the text; it stands for the first character.  The spans are filled on request.   Requires: not empty.
+/// Puts a space before the text; it stands for the first character.  The spans are filled on
+/// request.   Requires: not empty.
 Aligned with_prefix_space(const View& view, bool with_spans);
 
 }  // namespace mortise::tokenizer::byte_bpe

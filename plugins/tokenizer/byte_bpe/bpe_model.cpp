@@ -1,11 +1,14 @@
-// Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): start from single bytes, join the adjacent pair of lowest rank,
-// the leftmost of equals, until no pair has a rule.
+// Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): start from single bytes, join the
+// adjacent pair of lowest rank, the leftmost of equals, until no pair has a rule.
 //
 // Three ways, one result:
-//   a cache per thread  words up to 16 bytes, 16,384 direct-mapped slots of 48 bytes (stays in the second-level cache); a collision
-//                       overwrites, so it is bounded and needs no lock.  Hits about 95 % of the words of English text
-//   short words         an array of ranks, searched for its minimum: O(n²) but without allocation, best up to some 64 symbols
-//   long words          a heap of pairs over a linked list: n log n, so one megabyte of one letter is no attack
+//   a cache per thread  words up to 16 bytes, 16,384 direct-mapped slots of 48 bytes (stays in the
+//   second-level cache); a collision
+//                       overwrites, so it is bounded and needs no lock.  Hits about 95 % of the
+//                       words of English text
+//   short words         an array of ranks, searched for its minimum: O(n²) but without allocation,
+//   best up to some 64 symbols long words          a heap of pairs over a linked list: n log n, so
+//   one megabyte of one letter is no attack
 #include "bpe_model.hpp"
 
 #include <algorithm>
@@ -15,6 +18,7 @@
 #include <queue>
 
 #include "mortise/error.hpp"
+
 #include "unicode.hpp"
 
 namespace mortise::tokenizer::byte_bpe {
@@ -43,7 +47,9 @@ WordKey key_of(std::string_view word) {
     std::memcpy(&key.low, p, 4);
     std::memcpy(&key.high, p + n - 4, 4);
   } else {
-    const auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
+    const auto byte = [p](size_t i) {
+      return static_cast<uint64_t>(static_cast<unsigned char>(p[i]));
+    };
     key.low = byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
   }
   return key;
@@ -67,7 +73,8 @@ CacheSlot& cache_slot(uint64_t owner, const WordKey& key, size_t size) {
     cache.slots.assign(kCacheSlots, CacheSlot{});
     cache.owner = owner;
   }
-  const uint64_t mixed = (key.low ^ (key.high << 23 | key.high >> 41) ^ size) * 0x9e3779b97f4a7c15ull;
+  const uint64_t mixed =
+      (key.low ^ (key.high << 23 | key.high >> 41) ^ size) * 0x9e3779b97f4a7c15ull;
   return cache.slots[(mixed ^ mixed >> 29) >> 20 & (kCacheSlots - 1)];
 }
 
@@ -80,19 +87,23 @@ struct Candidate {
   int32_t rank, result;
   int32_t at;
 
-  bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
+  bool operator>(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : at > other.at;
+  }
 };
 
 }  // namespace
 
-BpeModel::BpeModel(const Vocabulary& vocabulary) : identity_(next_identity()), ignore_merges_(vocabulary.ignore_merges) {
+BpeModel::BpeModel(const Vocabulary& vocabulary)
+    : identity_(next_identity()), ignore_merges_(vocabulary.ignore_merges) {
   read_tokens(vocabulary);
   read_merges(vocabulary);
   read_bytes(vocabulary);
 }
 
 void BpeModel::read_tokens(const Vocabulary& vocabulary) {
-  const int64_t limit = vocabulary.tokens.empty() ? 0 : int64_t{vocabulary.tokens.back().second} + 1;
+  const int64_t limit =
+      vocabulary.tokens.empty() ? 0 : int64_t{vocabulary.tokens.back().second} + 1;
   texts_.resize(static_cast<size_t>(limit));
   byte_sizes_.assign(static_cast<size_t>(limit), -1);
   ids_.reserve(vocabulary.tokens.size());
@@ -119,11 +130,18 @@ void BpeModel::read_merges(const Vocabulary& vocabulary) {
     for (size_t i = 0; i < 3; ++i) {
       const int32_t* id = ids_.find(*texts[i]);
       if (id == nullptr)
-        throw DataError(fmt::format("model.merges[{}]: \"{}\" + \"{}\": the token \"{}\" is not in model.vocab", rank, left, right, *texts[i]),
-                        "merges and vocab belong to different tokenizers, or the file is damaged: fetch it again");
+        throw DataError(
+            fmt::format("model.merges[{}]: \"{}\" + \"{}\": the token \"{}\" is not in model.vocab",
+                        rank,
+                        left,
+                        right,
+                        *texts[i]),
+            "merges and vocab belong to different tokenizers, or the file is damaged: fetch it "
+            "again");
       found[i] = *id;
     }
-    rules_[static_cast<uint64_t>(found[0]) << 32 | static_cast<uint64_t>(found[1])] = {rank++, found[2]};
+    rules_[static_cast<uint64_t>(found[0]) << 32 | static_cast<uint64_t>(found[1])] = {rank++,
+                                                                                       found[2]};
   }
 }
 
@@ -135,10 +153,16 @@ void BpeModel::read_bytes(const Vocabulary& vocabulary) {
     const int32_t* id = ids_.find(to_alphabet({&raw, 1}));
     all_bytes_ = all_bytes_ && id != nullptr;
     if (id == nullptr && !vocabulary.unknown.empty() && unknown == nullptr)
-      throw DataError(fmt::format("model.unk_token: \"{}\" is not in model.vocab, and byte 0x{:02x} has no token", vocabulary.unknown, byte),
-                      "name a token of the vocabulary, or null");
-    if (id != nullptr) byte_ids_[static_cast<size_t>(byte)] = *id;
-    else if (!vocabulary.unknown.empty()) byte_ids_[static_cast<size_t>(byte)] = *unknown;
+      throw DataError(
+          fmt::format(
+              "model.unk_token: \"{}\" is not in model.vocab, and byte 0x{:02x} has no token",
+              vocabulary.unknown,
+              byte),
+          "name a token of the vocabulary, or null");
+    if (id != nullptr)
+      byte_ids_[static_cast<size_t>(byte)] = *id;
+    else if (!vocabulary.unknown.empty())
+      byte_ids_[static_cast<size_t>(byte)] = *unknown;
   }
 }
 
@@ -197,7 +221,8 @@ size_t BpeModel::merge_long(Symbol* symbols, size_t count) const {
   const auto offer = [&](int32_t left) {
     const int32_t right = next[static_cast<size_t>(left)];
     if (right == last) return;
-    if (const MergeRule* found = rule(symbols[left].id, symbols[right].id)) queue.push({found->rank, found->result, left});
+    if (const MergeRule* found = rule(symbols[left].id, symbols[right].id))
+      queue.push({found->rank, found->result, left});
   };
   for (int32_t i = 0; i < last; ++i) {
     previous[static_cast<size_t>(i)] = i - 1;
@@ -225,7 +250,9 @@ size_t BpeModel::merge_long(Symbol* symbols, size_t count) const {
   return kept;
 }
 
-void BpeModel::encode_uncached(std::string_view word, std::vector<int32_t>& ids, std::vector<int32_t>* lengths) const {
+void BpeModel::encode_uncached(std::string_view word,
+                               std::vector<int32_t>& ids,
+                               std::vector<int32_t>* lengths) const {
   const auto append = [&](const Symbol* symbols, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       ids.push_back(symbols[i].id);
@@ -246,7 +273,9 @@ void BpeModel::encode_uncached(std::string_view word, std::vector<int32_t>& ids,
   append(symbols.data(), merge_long(symbols.data(), start_word(word, symbols.data())));
 }
 
-void BpeModel::encode_word(std::string_view word, std::vector<int32_t>& ids, std::vector<int32_t>* lengths) const {
+void BpeModel::encode_word(std::string_view word,
+                           std::vector<int32_t>& ids,
+                           std::vector<int32_t>* lengths) const {
   if (word.size() > kCachedWord || !all_bytes_) return encode_uncached(word, ids, lengths);
   const WordKey key = key_of(word);
   CacheSlot& slot = cache_slot(identity_, key, word.size());
@@ -264,7 +293,8 @@ void BpeModel::encode_word(std::string_view word, std::vector<int32_t>& ids, std
     }
   }
   if (lengths != nullptr)
-    for (size_t i = begin; i < ids.size(); ++i) lengths->push_back(byte_sizes_[static_cast<size_t>(ids[i])]);
+    for (size_t i = begin; i < ids.size(); ++i)
+      lengths->push_back(byte_sizes_[static_cast<size_t>(ids[i])]);
 }
 
 }  // namespace mortise::tokenizer::byte_bpe

@@ -1,8 +1,6 @@
-// The component itself: training, files, options, threads, sizes.  Equality with the library is golden_test.cpp.
+// The component itself: training, files, options, threads, sizes.  Equality with the library is
+// golden_test.cpp.
 #include "byte_bpe.hpp"
-
-#include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -10,12 +8,16 @@
 #include <thread>
 #include <vector>
 
-#include "bpe_model.hpp"
+#include <doctest/doctest.h>
+#include <unistd.h>
+
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/pytext.hpp"
 #include "mortise/random.hpp"
+
+#include "bpe_model.hpp"
 #include "unicode.hpp"
 
 using mortise::EncodeOptions;
@@ -27,17 +29,25 @@ using mortise::tokenizer::byte_bpe::Vocabulary;
 
 namespace {
 
-const std::vector<std::string> kTexts = {"the quick brown fox jumps over the lazy dog", "the theory of the thing: it's there, they're here",
-                                         "naïve café, 3.14159 and 2,718", "the other the others then the thaw"};
+const std::vector<std::string> kTexts = {"the quick brown fox jumps over the lazy dog",
+                                         "the theory of the thing: it's there, they're here",
+                                         "naïve café, 3.14159 and 2,718",
+                                         "the other the others then the thaw"};
 
 void train(ByteBpe& tokenizer, int64_t vocab_size) {
   size_t next = 0;
-  tokenizer.train([&](std::string& text) { return next < kTexts.size() && (text = kTexts[next++], true); }, vocab_size);
+  tokenizer.train(
+      [&](std::string& text) { return next < kTexts.size() && (text = kTexts[next++], true); },
+      vocab_size);
 }
 
 struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / fmt::format("mortise_byte_bpe_{}", getpid())).string();
+  std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("mortise_byte_bpe_{}", getpid()))
+          .string();
+
   Folder() { std::filesystem::create_directories(path); }
+
   ~Folder() { std::filesystem::remove_all(path); }
 };
 
@@ -51,14 +61,18 @@ ByteBpe::Config config_with_bos() {
 }
 
 // The textbook algorithm: join the leftmost pair of lowest rank until there is none.
-std::vector<int32_t> merged_naively(const Vocabulary& vocabulary, const BpeModel& model, const std::string& word) {
+std::vector<int32_t> merged_naively(const Vocabulary& vocabulary,
+                                    const BpeModel& model,
+                                    const std::string& word) {
   std::vector<std::string> symbols;
   for (char byte : word) symbols.push_back(mortise::tokenizer::byte_bpe::to_alphabet({&byte, 1}));
   for (;;) {
     size_t best_rank = vocabulary.merges.size(), best = 0;
     for (size_t i = 0; i + 1 < symbols.size(); ++i)
       for (size_t rank = 0; rank < best_rank; ++rank)
-        if (vocabulary.merges[rank].first == symbols[i] && vocabulary.merges[rank].second == symbols[i + 1]) best_rank = rank, best = i;
+        if (vocabulary.merges[rank].first == symbols[i] &&
+            vocabulary.merges[rank].second == symbols[i + 1])
+          best_rank = rank, best = i;
     if (best_rank == vocabulary.merges.size()) break;
     symbols[best] += symbols[best + 1];
     symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
@@ -71,10 +85,19 @@ std::vector<int32_t> merged_naively(const Vocabulary& vocabulary, const BpeModel
 Vocabulary small_vocabulary() {
   Vocabulary vocabulary;
   for (int byte = 0; byte < 256; ++byte)
-    vocabulary.tokens.emplace_back(mortise::tokenizer::byte_bpe::to_alphabet(std::string(1, static_cast<char>(byte))), byte);
-  const std::vector<std::pair<std::string, std::string>> merges = {{"a", "b"}, {"b", "a"}, {"a", "a"}, {"ab", "a"}, {"aa", "aa"}, {"ba", "ab"},
-                                                                   {"aba", "b"}, {"b", "b"}, {"aaaa", "aaaa"}};
-  for (const auto& [left, right] : merges) vocabulary.tokens.emplace_back(left + right, static_cast<int32_t>(vocabulary.tokens.size()));
+    vocabulary.tokens.emplace_back(
+        mortise::tokenizer::byte_bpe::to_alphabet(std::string(1, static_cast<char>(byte))), byte);
+  const std::vector<std::pair<std::string, std::string>> merges = {{"a", "b"},
+                                                                   {"b", "a"},
+                                                                   {"a", "a"},
+                                                                   {"ab", "a"},
+                                                                   {"aa", "aa"},
+                                                                   {"ba", "ab"},
+                                                                   {"aba", "b"},
+                                                                   {"b", "b"},
+                                                                   {"aaaa", "aaaa"}};
+  for (const auto& [left, right] : merges)
+    vocabulary.tokens.emplace_back(left + right, static_cast<int32_t>(vocabulary.tokens.size()));
   vocabulary.merges = merges;
   return vocabulary;
 }
@@ -120,7 +143,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
       loaded.load(folder.path);
       CHECK(loaded.fingerprint() == trained.fingerprint());
       CHECK(loaded.special(SpecialToken::Pad) == trained.special(SpecialToken::Pad));
-      for (const auto& text : kTexts) CHECK(loaded.encode(text, {}).ids == trained.encode(text, {}).ids);
+      for (const auto& text : kTexts)
+        CHECK(loaded.encode(text, {}).ids == trained.encode(text, {}).ids);
       const std::string first = mortise::read_file(folder.path + "/tokenizer.json");
       loaded.save(folder.path);
       CHECK(mortise::read_file(folder.path + "/tokenizer.json") == first);
@@ -145,12 +169,14 @@ TEST_SUITE("tokenizer.byte_bpe") {
     ByteBpe tokenizer({});
     train(tokenizer, 300);
     tokenizer.save(folder.path);
-    mortise::write_file(folder.path + "/tokenizer_config.json",
-                        R"({"chat_template": "{{ x }}", "model_max_length": 77, "eos_token": {"content": "<|endoftext|>"}, "pad_token": null})");
+    mortise::write_file(
+        folder.path + "/tokenizer_config.json",
+        R"({"chat_template": "{{ x }}", "model_max_length": 77, "eos_token": {"content": "<|endoftext|>"}, "pad_token": null})");
     tokenizer.load(folder.path);
     CHECK(tokenizer.special(SpecialToken::Eos) == 0);
     tokenizer.save(folder.path);
-    const auto config = mortise::parse_json(mortise::read_file(folder.path + "/tokenizer_config.json"));
+    const auto config =
+        mortise::parse_json(mortise::read_file(folder.path + "/tokenizer_config.json"));
     CHECK(config.at("chat_template").as_string() == "{{ x }}");
     CHECK(config.at("model_max_length").as_int() == 77);
   }
@@ -165,9 +191,12 @@ TEST_SUITE("tokenizer.byte_bpe") {
     ByteBpe other(config);
     train(other, 310);
     CHECK(other.fingerprint() != first.fingerprint());
-    CHECK_THROWS_WITH(train(first, 100), doctest::Contains("a vocabulary of 100 tokens cannot be learned: expected 257"));
+    CHECK_THROWS_WITH(
+        train(first, 100),
+        doctest::Contains("a vocabulary of 100 tokens cannot be learned: expected 257"));
     config.add_bos = true;
-    CHECK_THROWS_WITH(train(*std::make_unique<ByteBpe>(config), 300), doctest::Contains("add_bos needs a bos_token"));
+    CHECK_THROWS_WITH(train(*std::make_unique<ByteBpe>(config), 300),
+                      doctest::Contains("add_bos needs a bos_token"));
   }
 
   TEST_CASE("invalid bytes become U+FFFD, and offsets point at the bytes themselves") {
@@ -189,7 +218,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
     mortise::Philox random(5, 0);
     for (int i = 0; i < 400; ++i) {
       std::string word;
-      for (uint64_t n = random.below(i % 4 == 0 ? 200 : 40) + 1; n > 0; --n) word += "aaab"[random.below(4)];
+      for (uint64_t n = random.below(i % 4 == 0 ? 200 : 40) + 1; n > 0; --n)
+        word += "aaab"[random.below(4)];
       std::vector<int32_t> ids, lengths;
       model.encode_word(word, ids, &lengths);
       CAPTURE(word);
@@ -212,7 +242,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
     BpeModel(vocabulary).encode_word("axb", ids, nullptr);
     CHECK(ids == std::vector<int32_t>{0, 3, 1});
     vocabulary.unknown = "<absent>";
-    CHECK_THROWS_WITH(BpeModel{vocabulary}, doctest::Contains("model.unk_token: \"<absent>\" is not in model.vocab"));
+    CHECK_THROWS_WITH(BpeModel{vocabulary},
+                      doctest::Contains("model.unk_token: \"<absent>\" is not in model.vocab"));
   }
 
   TEST_CASE("a megabyte of one letter takes n log n time") {
@@ -221,7 +252,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
     const auto begin = std::chrono::steady_clock::now();
     CHECK(tokenizer.encode(std::string(1 << 20, 'e'), {}).ids.size() > 1000);
     CHECK(tokenizer.encode(std::string(1 << 20, ' '), {}).ids.size() > 1000);
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(30));  // the quadratic way needs hours
+    CHECK(std::chrono::steady_clock::now() - begin <
+          std::chrono::seconds(30));  // the quadratic way needs hours
   }
 
   TEST_CASE("threads encode at once and get what one thread gets") {
@@ -229,13 +261,17 @@ TEST_SUITE("tokenizer.byte_bpe") {
     train(first, 300);
     train(second, 330);
     std::string text;
-    for (int i = 0; i < 300; ++i) text += kTexts[static_cast<size_t>(i) % kTexts.size()] + (i % 7 == 0 ? " <|endoftext|>\n" : " ");
-    const Encoding expected_first = first.encode(text, {.offsets = true}), expected_second = second.encode(text, {.offsets = true});
+    for (int i = 0; i < 300; ++i)
+      text +=
+          kTexts[static_cast<size_t>(i) % kTexts.size()] + (i % 7 == 0 ? " <|endoftext|>\n" : " ");
+    const Encoding expected_first = first.encode(text, {.offsets = true}),
+                   expected_second = second.encode(text, {.offsets = true});
     std::vector<int> wrong(4, 0);
     std::vector<std::thread> threads;
     for (size_t t = 0; t < wrong.size(); ++t)
       threads.emplace_back([&, t] {
-        for (int i = 0; i < 20; ++i) {  // in turn, so that the word cache of the thread changes owners
+        for (int i = 0; i < 20;
+             ++i) {  // in turn, so that the word cache of the thread changes owners
           wrong[t] += first.encode(text, {.offsets = true}).ids != expected_first.ids;
           wrong[t] += second.encode(text, {.offsets = true}).offsets != expected_second.offsets;
         }

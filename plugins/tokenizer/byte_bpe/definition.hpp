@@ -1,13 +1,15 @@
-// What a tokenizer is: the content of tokenizer.json, checked and typed.  Read and written by tokenizer_json.cpp.
+// What a tokenizer is: the content of tokenizer.json, checked and typed.  Read and written by
+// tokenizer_json.cpp.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "mortise/value.hpp"
+
 #include "added_tokens.hpp"
 #include "bpe_model.hpp"
-#include "mortise/value.hpp"
 #include "regex_splitter.hpp"
 #include "splitter.hpp"
 

@@ -1,14 +1,16 @@
-// The stages of `Tokenizer.encode` (tokenizers/src/tokenizer/mod.rs): added tokens in the raw text → per piece: normalize → added tokens
-// in the normalized text → per piece: pre-tokenize → BPE per word → post-process.  Offsets are bytes of the original text and whole
-// characters: a token that is part of a character has the borders of the character.
+// The stages of `Tokenizer.encode` (tokenizers/src/tokenizer/mod.rs): added tokens in the raw text
+// → per piece: normalize → added tokens in the normalized text → per piece: pre-tokenize → BPE per
+// word → post-process.  Offsets are bytes of the original text and whole characters: a token that
+// is part of a character has the borders of the character.
 #include "encoder.hpp"
-
-#include <simdjson.h>
 
 #include <algorithm>
 
+#include <simdjson.h>
+
 #include "mortise/error.hpp"
 #include "mortise/pytext.hpp"
+
 #include "unicode.hpp"
 
 namespace mortise::tokenizer::byte_bpe {
@@ -26,7 +28,9 @@ struct Edges {
 
 // Of an added token, whose text may hold any white space.
 Edges edges_of_text(std::string_view text) {
-  const auto is_blank = [](char32_t c) { return c == kSpaceInAlphabet || (code_point_classes()[c] & kSpace) != 0; };
+  const auto is_blank = [](char32_t c) {
+    return c == kSpaceInAlphabet || (code_point_classes()[c] & kSpace) != 0;
+  };
   Edges edges;
   for (size_t at = 0; at < text.size(); ++edges.leading) {
     const CodePoint c = decode_utf8(text.data() + at);
@@ -44,20 +48,27 @@ Edges edges_of_text(std::string_view text) {
 // Of a model token: among the 256 byte characters only that of 0x20 counts.
 Edges edges_of_bytes(std::string_view bytes) {
   Edges edges;
-  while (edges.leading < static_cast<int32_t>(bytes.size()) && bytes[static_cast<size_t>(edges.leading)] == ' ') ++edges.leading;
-  while (edges.trailing < static_cast<int32_t>(bytes.size()) && bytes[bytes.size() - 1 - static_cast<size_t>(edges.trailing)] == ' ') ++edges.trailing;
+  while (edges.leading < static_cast<int32_t>(bytes.size()) &&
+         bytes[static_cast<size_t>(edges.leading)] == ' ')
+    ++edges.leading;
+  while (edges.trailing < static_cast<int32_t>(bytes.size()) &&
+         bytes[bytes.size() - 1 - static_cast<size_t>(edges.trailing)] == ' ')
+    ++edges.trailing;
   return edges;
 }
 
-// ByteLevel's process_offsets (byte_level.rs), which counts characters; here the offsets are bytes of `text`.
-Span trimmed(Span span, Edges edges, bool is_first_token, bool add_prefix_space, std::string_view text) {
-  if ((is_first_token || span.begin == 0) && add_prefix_space && edges.leading == 1) edges.leading = 0;  // we put it there
-  for (; edges.leading > 0 && span.begin < span.end; --edges.leading)
-    do ++span.begin;
+// ByteLevel's process_offsets (byte_level.rs), which counts characters; here the offsets are bytes
+// of `text`.
+Span trimmed(
+    Span span, Edges edges, bool is_first_token, bool add_prefix_space, std::string_view text) {
+  if ((is_first_token || span.begin == 0) && add_prefix_space && edges.leading == 1)
+    edges.leading = 0;  // we put it there
+  for (; edges.leading > 0 && span.begin < span.end; --edges.leading) do
+      ++span.begin;
     while (span.begin < span.end && is_continuation(text[static_cast<size_t>(span.begin)]));
   int64_t end = span.end;
-  for (; edges.trailing > 0 && end > 0; --edges.trailing)
-    do --end;
+  for (; edges.trailing > 0 && end > 0; --edges.trailing) do
+      --end;
     while (end > 0 && is_continuation(text[static_cast<size_t>(end)]));
   if (edges.trailing == 0) span.end = std::max(end, span.begin);
   return span;
@@ -86,7 +97,8 @@ struct Encoder::Output {
   }
 
   void trim(bool add_prefix_space) {
-    for (size_t i = 0; i < offsets.size(); ++i) offsets[i] = trimmed(offsets[i], edges[i], i == 0, add_prefix_space, original);
+    for (size_t i = 0; i < offsets.size(); ++i)
+      offsets[i] = trimmed(offsets[i], edges[i], i == 0, add_prefix_space, original);
   }
 
   void surround(const std::vector<TemplatePiece>& pieces);
@@ -98,7 +110,8 @@ void Encoder::Output::surround(const std::vector<TemplatePiece>& pieces) {
     const bool sequence = piece.ids.empty();
     const auto& source = sequence ? ids : piece.ids;
     result.ids.insert(result.ids.end(), source.begin(), source.end());
-    if (with_offsets && sequence) result.offsets.insert(result.offsets.end(), offsets.begin(), offsets.end());
+    if (with_offsets && sequence)
+      result.offsets.insert(result.offsets.end(), offsets.begin(), offsets.end());
     if (with_offsets && !sequence) result.offsets.resize(result.ids.size());
     if (with_edges && sequence) result.edges.insert(result.edges.end(), edges.begin(), edges.end());
     if (with_edges && !sequence)
@@ -107,7 +120,8 @@ void Encoder::Output::surround(const std::vector<TemplatePiece>& pieces) {
   *this = std::move(result);
 }
 
-Encoder::Encoder(Definition definition) : definition_(std::move(definition)), model_(definition_.vocabulary) {
+Encoder::Encoder(Definition definition)
+    : definition_(std::move(definition)), model_(definition_.vocabulary) {
   prepare_added_tokens();
   prepare_splits();
   prepare_decoding();
@@ -117,7 +131,8 @@ Encoder::Encoder(Definition definition) : definition_(std::move(definition)), mo
 Encoder::~Encoder() = default;
 
 void Encoder::prepare_added_tokens() {
-  // Special ones first: of two tokens with the same (normalized) content the library finds the special one
+  // Special ones first: of two tokens with the same (normalized) content the library finds the
+  // special one
   for (bool special : {true, false})
     for (const AddedToken& token : definition_.added) {
       if (token.special != special) continue;
@@ -136,10 +151,13 @@ void Encoder::prepare_splits() {
     SplitStep step;
     if (plain) step.hand_written = known_pattern(rule.pattern);
     if (step.hand_written && i + 1 == d.splits.size() && !d.add_prefix_space && !d.use_regex) {
-      word_pattern_ = step.hand_written;  // the usual case: nothing happens between this split and the model
+      word_pattern_ =
+          step.hand_written;  // the usual case: nothing happens between this split and the model
       return;
     }
-    if (!step.hand_written) step.regex = std::make_unique<RegexSplitter>(rule.pattern, rule.literal, rule.behavior, rule.invert);
+    if (!step.hand_written)
+      step.regex =
+          std::make_unique<RegexSplitter>(rule.pattern, rule.literal, rule.behavior, rule.invert);
     splits_.push_back(std::move(step));
   }
 }
@@ -155,21 +173,30 @@ void Encoder::prepare_decoding() {
     token_kinds_[static_cast<size_t>(id)] = kind;
   };
   for (const auto& [text, id] : definition_.vocabulary.tokens) set(id, text, kOrdinary);
-  for (const AddedToken& token : definition_.added) set(token.id, token.content, token.special ? kSpecialToken : kOrdinary);
+  for (const AddedToken& token : definition_.added)
+    set(token.id, token.content, token.special ? kSpecialToken : kOrdinary);
 }
 
 void Encoder::check_template_ids() const {
   for (const PostStep& step : definition_.post)
     for (const TemplatePiece& piece : step.pieces)
       for (size_t i = 0; i < piece.ids.size(); ++i)
-        if (piece.ids[i] >= vocab_size() || token_kinds_[static_cast<size_t>(piece.ids[i])] == kNoToken)
-          throw DataError(fmt::format("post_processor: the template's token \"{}\" has id {}, which no token has", piece.tokens[i], piece.ids[i]));
+        if (piece.ids[i] >= vocab_size() ||
+            token_kinds_[static_cast<size_t>(piece.ids[i])] == kNoToken)
+          throw DataError(fmt::format(
+              "post_processor: the template's token \"{}\" has id {}, which no token has",
+              piece.tokens[i],
+              piece.ids[i]));
 }
 
 Encoding Encoder::encode(std::string_view text, const EncodeOptions& options) const {
-  MORTISE_CHECK(text.size() <= INT32_MAX, "one text of {} bytes is too long; at most {} are encoded at once", text.size(), INT32_MAX);
+  MORTISE_CHECK(text.size() <= INT32_MAX,
+                "one text of {} bytes is too long; at most {} are encoded at once",
+                text.size(),
+                INT32_MAX);
   const auto trims = [](const PostStep& step) { return step.pieces.empty(); };
-  const bool with_edges = options.offsets && std::any_of(definition_.post.begin(), definition_.post.end(), trims);
+  const bool with_edges =
+      options.offsets && std::any_of(definition_.post.begin(), definition_.post.end(), trims);
   Output out{text, options.offsets, with_edges, options.parse_special, {}, {}, {}, {}};
   out.ids.reserve(text.size() / 3 + 8);
   if (simdjson::validate_utf8(text)) {
@@ -188,8 +215,10 @@ Encoding Encoder::encode(std::string_view text, const EncodeOptions& options) co
 void Encoder::encode_text(const View& text, Output& out) const {
   if (raw_finder_.empty()) return encode_normalized(text, out);
   for (const auto& part : raw_finder_.find(text.text, out.parse_special)) {
-    if (part.token != nullptr) out.add(*part.token, text, part.begin, part.end);
-    else encode_normalized(text.sub(part.begin, part.end), out);
+    if (part.token != nullptr)
+      out.add(*part.token, text, part.begin, part.end);
+    else
+      encode_normalized(text.sub(part.begin, part.end), out);
   }
 }
 
@@ -202,8 +231,10 @@ void Encoder::encode_normalized(const View& text, Output& out) const {
   }
   if (normalized_finder_.empty()) return pre_tokenize(view, 0, out);
   for (const auto& part : normalized_finder_.find(view.text, out.parse_special)) {
-    if (part.token != nullptr) out.add(*part.token, view, part.begin, part.end);
-    else pre_tokenize(view.sub(part.begin, part.end), 0, out);
+    if (part.token != nullptr)
+      out.add(*part.token, view, part.begin, part.end);
+    else
+      pre_tokenize(view.sub(part.begin, part.end), 0, out);
   }
 }
 
@@ -212,7 +243,8 @@ void Encoder::pre_tokenize(const View& text, size_t step, Output& out) const {
   if (step == splits_.size()) return encode_words(text, out);
   const SplitStep& split = splits_[step];
   if (!split.hand_written) {
-    for (const auto& piece : split.regex->split(text.text)) pre_tokenize(text.sub(piece.begin, piece.end), step + 1, out);
+    for (const auto& piece : split.regex->split(text.text))
+      pre_tokenize(text.sub(piece.begin, piece.end), step + 1, out);
     return;
   }
   const char* const begin = text.text.data();
@@ -222,7 +254,9 @@ void Encoder::pre_tokenize(const View& text, size_t step, Output& out) const {
     const char* const stop = split_words(*split.hand_written, p, end, batch);
     for (int i = 0; i < batch.count; ++i) {
       const char* const word_end = batch.ends[static_cast<size_t>(i)];
-      pre_tokenize(text.sub(static_cast<size_t>(p - begin), static_cast<size_t>(word_end - begin)), step + 1, out);
+      pre_tokenize(text.sub(static_cast<size_t>(p - begin), static_cast<size_t>(word_end - begin)),
+                   step + 1,
+                   out);
       p = word_end;
     }
     p = stop;
@@ -272,9 +306,11 @@ void Encoder::emit_words(const View& text, size_t first_id, Output& out) const {
 std::string Encoder::decode(const std::vector<int32_t>& ids, bool skip_special) const {
   std::string bytes;
   for (int32_t id : ids) {
-    const uint8_t kind = id < 0 || id >= vocab_size() ? uint8_t{kNoToken} : token_kinds_[static_cast<size_t>(id)];
+    const uint8_t kind =
+        id < 0 || id >= vocab_size() ? uint8_t{kNoToken} : token_kinds_[static_cast<size_t>(id)];
     if (kind == kNoToken)
-      throw DataError(fmt::format("no token has id {}; ids go from 0 to {}", id, vocab_size() - 1), "were these ids made by another tokenizer?");
+      throw DataError(fmt::format("no token has id {}; ids go from 0 to {}", id, vocab_size() - 1),
+                      "were these ids made by another tokenizer?");
     if (skip_special && kind == kSpecialToken) continue;
     bytes += decoded_[static_cast<size_t>(id)];
   }

@@ -1,4 +1,5 @@
-// Text → ids and back, for one tokenizer definition: the stages of the `tokenizers` library in its order.
+// Text → ids and back, for one tokenizer definition: the stages of the `tokenizers` library in its
+// order.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,11 @@ class Encoder {
   /// See Tokenizer::encode and Tokenizer::decode.
   Encoding encode(std::string_view text, const EncodeOptions& options) const;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const;
+
   int64_t vocab_size() const { return static_cast<int64_t>(decoded_.size()); }
+
   std::optional<int32_t> id_of(std::string_view token) const;
+
   const Definition& definition() const { return definition_; }
 
  private:

@@ -1,6 +1,7 @@
 // Two small open-addressing hash maps (linear probing, power-of-two size, half full at most).
 //
-// std::unordered_map follows a pointer for each look-up; the merge table is asked several times for each byte of text.
+// std::unordered_map follows a pointer for each look-up; the merge table is asked several times for
+// each byte of text.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +65,7 @@ class FlatMap {
 
  private:
   static constexpr uint64_t kEmpty = ~uint64_t{0};
+
   struct Slot {
     uint64_t key = kEmpty;
     V value{};
@@ -94,7 +96,9 @@ class FlatStringMap {
     if (size > slots_.size()) rehash(size);
   }
 
-  const int32_t* find(std::string_view key) const { return slots_.empty() ? nullptr : found(slots_[place(key, hash_bytes(key))]); }
+  const int32_t* find(std::string_view key) const {
+    return slots_.empty() ? nullptr : found(slots_[place(key, hash_bytes(key))]);
+  }
 
   /// Adds a key, or returns false and leaves the old value when it is there.
   bool insert(std::string_view key, int32_t value) {

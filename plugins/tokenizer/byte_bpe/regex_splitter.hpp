@@ -1,4 +1,5 @@
-// Cuts text by any regular expression, through PCRE2 with JIT, in the five ways of the `Split` pre-tokenizer.
+// Cuts text by any regular expression, through PCRE2 with JIT, in the five ways of the `Split`
+// pre-tokenizer.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ enum class SplitBehavior { Isolated, Removed, Contiguous, MergedWithPrevious, Me
 
 class RegexSplitter {
  public:
-  /// `literal`: the pattern is plain text.  Throws: DataError with the place in the pattern and PCRE2's reason.
+  /// `literal`: the pattern is plain text.  Throws: DataError with the place in the pattern and
+  /// PCRE2's reason.
   RegexSplitter(std::string_view pattern, bool literal, SplitBehavior behavior, bool invert);
   ~RegexSplitter();
 
@@ -24,12 +26,13 @@ class RegexSplitter {
     bool operator==(const Range&) const = default;
   };
 
-  /// Cuts valid UTF-8; empty pieces are left out.  Throws: DataError when matching exceeds PCRE2's limits.
-  /// Thread: [any-thread, concurrent].
+  /// Cuts valid UTF-8; empty pieces are left out.  Throws: DataError when matching exceeds PCRE2's
+  /// limits. Thread: [any-thread, concurrent].
   std::vector<Range> split(std::string_view text) const;
 
  private:
   struct Code;
+
   struct Match {
     Range range;
     bool is_match;

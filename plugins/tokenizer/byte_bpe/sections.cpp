@@ -1,11 +1,13 @@
-// The small sections of tokenizer.json: normalizer, pre_tokenizer, post_processor and decoder, from tree to typed rules.
+// The small sections of tokenizer.json: normalizer, pre_tokenizer, post_processor and decoder, from
+// tree to typed rules.
 //
 // Supported is what byte-level BPE tokenizers use; the rest is refused by name.
 #include <algorithm>
 #include <initializer_list>
 
-#include "definition.hpp"
 #include "mortise/error.hpp"
+
+#include "definition.hpp"
 
 namespace mortise::tokenizer::byte_bpe {
 
@@ -23,7 +25,9 @@ class Section {
   }
 
   const std::string& path() const { return path_; }
+
   std::string path(std::string_view key) const { return fmt::format("{}.{}", path_, key); }
+
   const Value& value() const { return value_; }
 
   const Value& at(std::string_view key) const {
@@ -42,7 +46,9 @@ class Section {
     return at(key).as_bool();
   }
 
-  bool flag(std::string_view key, bool otherwise) const { return value_.find(key) == nullptr ? otherwise : flag(key); }
+  bool flag(std::string_view key, bool otherwise) const {
+    return value_.find(key) == nullptr ? otherwise : flag(key);
+  }
 
   const Value::Array& array(std::string_view key) const {
     if (!at(key).is_array()) fail(path(key), "expected an array");
@@ -58,7 +64,8 @@ class Section {
 
   template <class Function>
   void each(std::string_view key, Function&& function) const {
-    for (size_t i = 0; i < array(key).size(); ++i) function(Section(array(key)[i], fmt::format("{}.{}[{}]", path_, key, i)));
+    for (size_t i = 0; i < array(key).size(); ++i)
+      function(Section(array(key)[i], fmt::format("{}.{}[{}]", path_, key, i)));
   }
 
  private:
@@ -67,7 +74,9 @@ class Section {
 };
 
 [[noreturn]] void unsupported(const Section& section, std::string_view supported) {
-  fail(section.path("type"), fmt::format("\"{}\" is not supported", section.text("type")), fmt::format("supported: {}", supported));
+  fail(section.path("type"),
+       fmt::format("\"{}\" is not supported", section.text("type")),
+       fmt::format("supported: {}", supported));
 }
 
 void read_normalizer(const Section& section, Definition& out) {
@@ -90,7 +99,8 @@ SplitBehavior read_behavior(const Section& section) {
   if (name == "Contiguous") return SplitBehavior::Contiguous;
   if (name == "MergedWithPrevious") return SplitBehavior::MergedWithPrevious;
   if (name == "MergedWithNext") return SplitBehavior::MergedWithNext;
-  fail(section.path("behavior"), fmt::format("unknown behaviour \"{}\"", name),
+  fail(section.path("behavior"),
+       fmt::format("unknown behaviour \"{}\"", name),
        "known: Isolated, Removed, Contiguous, MergedWithPrevious, MergedWithNext");
 }
 
@@ -124,7 +134,10 @@ bool read_pre_tokenizer(const Section& section, Definition& out) {
   section.allow_keys({"type", "pretokenizers"});
   bool complete = false;
   section.each("pretokenizers", [&](const Section& part) {
-    if (complete) fail(part.path(), "a step after ByteLevel is not supported", "ByteLevel is expected to be the last step");
+    if (complete)
+      fail(part.path(),
+           "a step after ByteLevel is not supported",
+           "ByteLevel is expected to be the last step");
     complete = read_pre_tokenizer(part, out);
   });
   return complete;
@@ -134,14 +147,16 @@ TemplatePiece read_piece(const Section& piece, const Section& specials) {
   piece.allow_keys({"SpecialToken", "Sequence"});
   if (piece.value().find("Sequence") != nullptr) {
     const Section sequence = piece.section("Sequence");
-    if (sequence.text("id") != "A") fail(sequence.path("id"), fmt::format("expected \"A\", got \"{}\"", sequence.text("id")));
+    if (sequence.text("id") != "A")
+      fail(sequence.path("id"), fmt::format("expected \"A\", got \"{}\"", sequence.text("id")));
     return {};
   }
   const Section token = piece.section("SpecialToken");
   const Section entry = specials.section(token.text("id"));
   TemplatePiece out;
   for (const Value& id : entry.array("ids")) {
-    if (!id.is_int() || id.as_int() < 0 || id.as_int() > INT32_MAX) fail(entry.path("ids"), "expected ids (whole numbers from 0)");
+    if (!id.is_int() || id.as_int() < 0 || id.as_int() > INT32_MAX)
+      fail(entry.path("ids"), "expected ids (whole numbers from 0)");
     out.ids.push_back(static_cast<int32_t>(id.as_int()));
   }
   for (const Value& text : entry.array("tokens")) {
@@ -149,7 +164,10 @@ TemplatePiece read_piece(const Section& piece, const Section& specials) {
     out.tokens.push_back(text.as_string());
   }
   if (out.ids.size() != out.tokens.size() || out.ids.empty())
-    fail(entry.path(), fmt::format("expected as many ids as tokens, at least one, got {} and {}", out.ids.size(), out.tokens.size()));
+    fail(entry.path(),
+         fmt::format("expected as many ids as tokens, at least one, got {} and {}",
+                     out.ids.size(),
+                     out.tokens.size()));
   return out;
 }
 
@@ -163,9 +181,15 @@ void read_post_processor(const Section& section, Definition& out) {
     section.allow_keys({"type", "single", "pair", "special_tokens"});
     const Section specials = section.section("special_tokens");
     PostStep step;
-    section.each("single", [&](const Section& piece) { step.pieces.push_back(read_piece(piece, specials)); });
-    const auto sequences = std::count_if(step.pieces.begin(), step.pieces.end(), [](const TemplatePiece& piece) { return piece.ids.empty(); });
-    if (sequences != 1) fail(section.path("single"), fmt::format("expected the sequence A once, got it {} times", sequences));
+    section.each("single",
+                 [&](const Section& piece) { step.pieces.push_back(read_piece(piece, specials)); });
+    const auto sequences =
+        std::count_if(step.pieces.begin(), step.pieces.end(), [](const TemplatePiece& piece) {
+          return piece.ids.empty();
+        });
+    if (sequences != 1)
+      fail(section.path("single"),
+           fmt::format("expected the sequence A once, got it {} times", sequences));
     out.post.push_back(std::move(step));
   } else if (type == "Sequence") {
     section.allow_keys({"type", "processors"});
@@ -179,7 +203,8 @@ void read_decoder(const Section& section) {
   const std::string& type = section.text("type");
   if (type == "Sequence") {
     section.allow_keys({"type", "decoders"});
-    if (section.array("decoders").size() != 1) fail(section.path("decoders"), "expected exactly one decoder, ByteLevel");
+    if (section.array("decoders").size() != 1)
+      fail(section.path("decoders"), "expected exactly one decoder, ByteLevel");
     section.each("decoders", read_decoder);
   } else if (type != "ByteLevel") {
     unsupported(section, "ByteLevel");
@@ -189,10 +214,15 @@ void read_decoder(const Section& section) {
 }  // namespace
 
 void read_sections(Definition& definition) {
-  if (!definition.normalizer.is_null()) read_normalizer({definition.normalizer, "normalizer"}, definition);
-  if (definition.pre_tokenizer.is_null() || !read_pre_tokenizer({definition.pre_tokenizer, "pre_tokenizer"}, definition))
-    fail("pre_tokenizer", "there is no ByteLevel step", "this component reads byte-level BPE only (GPT-2, LLaMA 3, Qwen, DeepSeek, …)");
-  if (!definition.post_processor.is_null()) read_post_processor({definition.post_processor, "post_processor"}, definition);
+  if (!definition.normalizer.is_null())
+    read_normalizer({definition.normalizer, "normalizer"}, definition);
+  if (definition.pre_tokenizer.is_null() ||
+      !read_pre_tokenizer({definition.pre_tokenizer, "pre_tokenizer"}, definition))
+    fail("pre_tokenizer",
+         "there is no ByteLevel step",
+         "this component reads byte-level BPE only (GPT-2, LLaMA 3, Qwen, DeepSeek, …)");
+  if (!definition.post_processor.is_null())
+    read_post_processor({definition.post_processor, "post_processor"}, definition);
   if (definition.decoder.is_null()) fail("decoder", "there is none", "supported: ByteLevel");
   read_decoder({definition.decoder, "decoder"});
 }

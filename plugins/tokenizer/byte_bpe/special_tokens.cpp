@@ -1,4 +1,5 @@
-// A role's value is the token's text, an object with "content", or null (transformers, tokenization_utils_base.py).
+// A role's value is the token's text, an object with "content", or null (transformers,
+// tokenization_utils_base.py).
 #include "special_tokens.hpp"
 
 #include <filesystem>
@@ -12,7 +13,8 @@ namespace mortise::tokenizer::byte_bpe {
 namespace {
 
 constexpr int64_t kMaxBytes = int64_t{64} << 20;
-constexpr SpecialToken kRoles[] = {SpecialToken::Bos, SpecialToken::Eos, SpecialToken::Pad, SpecialToken::Unknown};
+constexpr SpecialToken kRoles[] = {
+    SpecialToken::Bos, SpecialToken::Eos, SpecialToken::Pad, SpecialToken::Unknown};
 
 Value read_object(const std::string& path) {
   if (!std::filesystem::exists(path)) return Value::table();
@@ -21,13 +23,18 @@ Value read_object(const std::string& path) {
   return value;
 }
 
-void add_roles(const Value& object, const std::string& path, std::map<SpecialToken, std::string>& roles) {
+void add_roles(const Value& object,
+               const std::string& path,
+               std::map<SpecialToken, std::string>& roles) {
   for (SpecialToken role : kRoles) {
     const Value* value = object.find(role_key(role));
     if (value == nullptr || value->is_null() || roles.contains(role)) continue;
     const Value* content = value->is_table() ? value->find("content") : value;
     if (content == nullptr || !content->is_string())
-      throw DataError(fmt::format("{}: {}: expected a text, an object with a text \"content\", or null", path, role_key(role)));
+      throw DataError(
+          fmt::format("{}: {}: expected a text, an object with a text \"content\", or null",
+                      path,
+                      role_key(role)));
     roles.emplace(role, content->as_string());
   }
 }
@@ -36,10 +43,14 @@ void add_roles(const Value& object, const std::string& path, std::map<SpecialTok
 
 const char* role_key(SpecialToken role) {
   switch (role) {
-    case SpecialToken::Bos: return "bos_token";
-    case SpecialToken::Eos: return "eos_token";
-    case SpecialToken::Pad: return "pad_token";
-    case SpecialToken::Unknown: return "unk_token";
+    case SpecialToken::Bos:
+      return "bos_token";
+    case SpecialToken::Eos:
+      return "eos_token";
+    case SpecialToken::Pad:
+      return "pad_token";
+    case SpecialToken::Unknown:
+      return "unk_token";
   }
   return "";
 }
@@ -54,7 +65,9 @@ std::map<SpecialToken, std::string> read_roles(const std::string& directory, Val
   return roles;
 }
 
-void write_roles(const std::string& directory, const std::map<SpecialToken, std::string>& roles, const Value& config) {
+void write_roles(const std::string& directory,
+                 const std::map<SpecialToken, std::string>& roles,
+                 const Value& config) {
   Value full = config, map = Value::table();
   for (const auto& [role, text] : roles) {
     full[role_key(role)] = text;

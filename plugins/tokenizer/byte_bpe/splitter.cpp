@@ -1,9 +1,12 @@
-// Hand-written equivalents of the regular expressions of GPT-2, LLaMA 3 and Qwen 2 (reference texts: pattern_regex).
+// Hand-written equivalents of the regular expressions of GPT-2, LLaMA 3 and Qwen 2 (reference
+// texts: pattern_regex).
 //
-// A regex engine tries the alternatives in order at each position; because the classes letter, number, space and other are disjoint,
-// the first character (and the one after it) decides which alternative wins, so one pass without backtracking is enough:
+// A regex engine tries the alternatives in order at each position; because the classes letter,
+// number, space and other are disjoint, the first character (and the one after it) decides which
+// alternative wins, so one pass without backtracking is enough:
 //   GPT-2:  contraction | ␣?letters | ␣?numbers | ␣?others | spaces(?!\S) | spaces
-//   LLaMA3: contraction (any case) | [^\r\n letter number]?letters | 1-3 numbers | ␣?others newlines* | spaces ending in newlines |
+//   LLaMA3: contraction (any case) | [^\r\n letter number]?letters | 1-3 numbers | ␣?others
+//   newlines* | spaces ending in newlines |
 //           spaces(?!\S) | spaces          Qwen2: the same with one number
 // `spaces(?!\S)` before a word gives back its last space.  Tested piece for piece against PCRE2.
 #include "splitter.hpp"
@@ -14,7 +17,8 @@ namespace mortise::tokenizer::byte_bpe {
 
 namespace {
 
-constexpr std::string_view kGpt2Regex = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kGpt2Regex =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kLlama3Regex =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2Regex =
@@ -64,7 +68,9 @@ struct Scanner {
 const char* contraction(const char* p, const char* end, bool any_case) {
   if (end - p < 2) return nullptr;
   const char fold = any_case ? 0x20 : 0;
-  const auto lower = [fold](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c | fold : c); };
+  const auto lower = [fold](char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c | fold : c);
+  };
   const char first = lower(p[1]);
   if (first == 's' || first == 't' || first == 'm' || first == 'd') return p + 2;
   if (end - p < 3) return nullptr;
@@ -117,9 +123,12 @@ const char* next_llama3(const Scanner& scan, const char* p, int max_numbers) {
 
 std::string_view pattern_regex(Pattern pattern) {
   switch (pattern) {
-    case Pattern::Gpt2: return kGpt2Regex;
-    case Pattern::Llama3: return kLlama3Regex;
-    case Pattern::Qwen2: return kQwen2Regex;
+    case Pattern::Gpt2:
+      return kGpt2Regex;
+    case Pattern::Llama3:
+      return kLlama3Regex;
+    case Pattern::Qwen2:
+      return kQwen2Regex;
   }
   return {};
 }
@@ -143,10 +152,12 @@ const char* split_words(Pattern pattern, const char* begin, const char* end, Wor
   const int limit = static_cast<int>(out.ends.size());
   const char* p = begin;
   if (pattern == Pattern::Gpt2) {
-    while (p < end && out.count < limit) out.ends[static_cast<size_t>(out.count++)] = p = next_gpt2(scan, p);
+    while (p < end && out.count < limit)
+      out.ends[static_cast<size_t>(out.count++)] = p = next_gpt2(scan, p);
   } else {
     const int max_numbers = pattern == Pattern::Llama3 ? 3 : 1;
-    while (p < end && out.count < limit) out.ends[static_cast<size_t>(out.count++)] = p = next_llama3(scan, p, max_numbers);
+    while (p < end && out.count < limit)
+      out.ends[static_cast<size_t>(out.count++)] = p = next_llama3(scan, p, max_numbers);
   }
   return p;
 }

@@ -1,4 +1,5 @@
-// Cuts text into words: hand-written splitters for the known patterns.  The regex path is regex_splitter.hpp.
+// Cuts text into words: hand-written splitters for the known patterns.  The regex path is
+// regex_splitter.hpp.
 #pragma once
 
 #include <array>
@@ -23,8 +24,9 @@ struct WordEnds {
   int count = 0;
 };
 
-/// Cuts words from `begin` on until the batch is full or `end` is reached; returns where it stopped.
-/// Every byte belongs to one word.   Requires: valid UTF-8, begin < end.   Thread: [any-thread].
+/// Cuts words from `begin` on until the batch is full or `end` is reached; returns where it
+/// stopped. Every byte belongs to one word.   Requires: valid UTF-8, begin < end.   Thread:
+/// [any-thread].
 const char* split_words(Pattern pattern, const char* begin, const char* end, WordEnds& out);
 
 }  // namespace mortise::tokenizer::byte_bpe

@@ -1,13 +1,15 @@
-// The hand-written splitters against PCRE2 running the regular expressions themselves, piece for piece.
+// The hand-written splitters against PCRE2 running the regular expressions themselves, piece for
+// piece.
 #include "splitter.hpp"
-
-#include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "mortise/pytext.hpp"
 #include "mortise/random.hpp"
+
 #include "regex_splitter.hpp"
 #include "unicode.hpp"
 
@@ -33,7 +35,8 @@ std::vector<std::string> by_hand(Pattern pattern, const std::string& text) {
 
 std::vector<std::string> by_regex(const RegexSplitter& splitter, const std::string& text) {
   std::vector<std::string> pieces;
-  for (const auto& piece : splitter.split(text)) pieces.push_back(text.substr(piece.begin, piece.end - piece.begin));
+  for (const auto& piece : splitter.split(text))
+    pieces.push_back(text.substr(piece.begin, piece.end - piece.begin));
   return pieces;
 }
 
@@ -45,19 +48,34 @@ bool agreed(char32_t c) {
   std::string text;
   mortise::pytext::append_utf8(text, c);
   const uint8_t classes = code_point_classes()[c];
-  return letter.split(text).empty() == ((classes & kLetter) != 0) && number.split(text).empty() == ((classes & kNumber) != 0) &&
+  return letter.split(text).empty() == ((classes & kLetter) != 0) &&
+         number.split(text).empty() == ((classes & kNumber) != 0) &&
          space.split(text).empty() == ((classes & kSpace) != 0);
 }
 
 // Runs of characters of one kind, so that all boundaries between kinds occur.
 std::string random_text(mortise::Philox& random) {
-  static const std::vector<std::u32string> kinds = {U"abcXYZ", U"stmdrevlSTMDREVL\u017f", U"''''\u2019", U" ", U"  \t", U"\n", U"\r\n", U"0123456789",
-                                                    U"\u0663\u00bd\u2167\uff11", U".,;:!?-()[]{}<>|\"#$%", U"\u4e2d\u6587\u5b57\u3042\u30ab", U"\u00e9\u00df\u00c5\u0131",
-                                                    U"e\u0301n\u0303", U"\u00a0\u2003\u3000\u2028\u0085", U"\U0001f600\U0001f469\u200d", U"\u0410\u0431\u05d0\u0627\u0e01"};
+  static const std::vector<std::u32string> kinds = {U"abcXYZ",
+                                                    U"stmdrevlSTMDREVL\u017f",
+                                                    U"''''\u2019",
+                                                    U" ",
+                                                    U"  \t",
+                                                    U"\n",
+                                                    U"\r\n",
+                                                    U"0123456789",
+                                                    U"\u0663\u00bd\u2167\uff11",
+                                                    U".,;:!?-()[]{}<>|\"#$%",
+                                                    U"\u4e2d\u6587\u5b57\u3042\u30ab",
+                                                    U"\u00e9\u00df\u00c5\u0131",
+                                                    U"e\u0301n\u0303",
+                                                    U"\u00a0\u2003\u3000\u2028\u0085",
+                                                    U"\U0001f600\U0001f469\u200d",
+                                                    U"\u0410\u0431\u05d0\u0627\u0e01"};
   std::string text;
   for (uint64_t runs = random.below(12); runs > 0; --runs) {
     const auto& kind = kinds[random.below(kinds.size())];
-    for (uint64_t n = random.below(4) + 1; n > 0; --n) mortise::pytext::append_utf8(text, kind[random.below(kind.size())]);
+    for (uint64_t n = random.below(4) + 1; n > 0; --n)
+      mortise::pytext::append_utf8(text, kind[random.below(kind.size())]);
     if (random.below(8) != 0) continue;
     const auto any = static_cast<char32_t>(random.below(0x30000));
     if ((any < 0xd800 || any > 0xdfff) && agreed(any)) mortise::pytext::append_utf8(text, any);
@@ -87,7 +105,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
     std::string text;
     for (int i = 0; i < 2000; ++i) text += i % 3 == 0 ? " word" : i % 3 == 1 ? "  \n" : "12345";
     for (Pattern pattern : {Pattern::Gpt2, Pattern::Llama3, Pattern::Qwen2})
-      CHECK(by_hand(pattern, text) == by_regex({pattern_regex(pattern), false, SplitBehavior::Isolated, false}, text));
+      CHECK(by_hand(pattern, text) ==
+            by_regex({pattern_regex(pattern), false, SplitBehavior::Isolated, false}, text));
   }
 
   TEST_CASE("patterns are known by their exact text") {
@@ -100,7 +119,9 @@ TEST_SUITE("tokenizer.byte_bpe") {
   TEST_CASE("Split behaves in its five ways") {
     const std::string text = "the-final--countdown";
     using Pieces = std::vector<std::string>;
-    const auto split = [&](SplitBehavior behavior, bool invert = false) { return by_regex({"-", true, behavior, invert}, text); };
+    const auto split = [&](SplitBehavior behavior, bool invert = false) {
+      return by_regex({"-", true, behavior, invert}, text);
+    };
     CHECK(split(SplitBehavior::Removed) == Pieces{"the", "final", "countdown"});
     CHECK(split(SplitBehavior::Isolated) == Pieces{"the", "-", "final", "-", "-", "countdown"});
     CHECK(split(SplitBehavior::MergedWithPrevious) == Pieces{"the-", "final-", "-", "countdown"});

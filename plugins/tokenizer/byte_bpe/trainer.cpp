@@ -1,9 +1,12 @@
-// BPE training (Sennrich et al. 2016), equal to the `tokenizers` library's BpeTrainer: the most frequent pair is merged; of equals
-// the one with the smallest pair of ids; ids are special tokens, the 256 byte characters in code point order, then merges.
+// BPE training (Sennrich et al. 2016), equal to the `tokenizers` library's BpeTrainer: the most
+// frequent pair is merged; of equals the one with the smallest pair of ids; ids are special tokens,
+// the 256 byte characters in code point order, then merges.
 //
-// Each pair knows the words it occurs in, so a merge touches only those.  A heap holds (count, pair) and is lazy: counts only change
-// when a pair's neighbour is merged, so an entry whose count is out of date is put back with the right one when it comes up.  That is
-// O(m log m + total changes) instead of O(merges × corpus) of the textbook loop; 8 MB of English to 4,096 tokens take about a second.
+// Each pair knows the words it occurs in, so a merge touches only those.  A heap holds (count,
+// pair) and is lazy: counts only change when a pair's neighbour is merged, so an entry whose count
+// is out of date is put back with the right one when it comes up.  That is O(m log m + total
+// changes) instead of O(merges × corpus) of the textbook loop; 8 MB of English to 4,096 tokens take
+// about a second.
 #include "trainer.hpp"
 
 #include <algorithm>
@@ -11,8 +14,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "flat_map.hpp"
 #include "mortise/pytext.hpp"
+
+#include "flat_map.hpp"
 #include "unicode.hpp"
 
 namespace mortise::tokenizer::byte_bpe {
@@ -29,14 +33,19 @@ struct Entry {
   uint64_t pair;
 
   // std::priority_queue gives the largest: highest count, then smallest pair.
-  bool operator<(const Entry& other) const { return count != other.count ? count < other.count : pair > other.pair; }
+  bool operator<(const Entry& other) const {
+    return count != other.count ? count < other.count : pair > other.pair;
+  }
 };
 
-uint64_t pair_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint64_t>(right); }
+uint64_t pair_of(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(left) << 32 | static_cast<uint64_t>(right);
+}
 
 class Training {
  public:
-  Training(const std::vector<WordCounter::Word>& words, const TrainOptions& options) : words_(words), options_(options) {}
+  Training(const std::vector<WordCounter::Word>& words, const TrainOptions& options)
+      : words_(words), options_(options) {}
 
   Vocabulary run() {
     start_vocabulary();
@@ -56,7 +65,8 @@ class Training {
   void start_vocabulary() {
     for (const std::string& token : options_.special_tokens) id_of(token);
     std::vector<std::pair<char32_t, int>> alphabet;
-    for (int byte = 0; byte < 256; ++byte) alphabet.emplace_back(char_of_byte(static_cast<uint8_t>(byte)), byte);
+    for (int byte = 0; byte < 256; ++byte)
+      alphabet.emplace_back(char_of_byte(static_cast<uint8_t>(byte)), byte);
     std::sort(alphabet.begin(), alphabet.end());
     byte_ids_.resize(256);
     for (const auto& [character, byte] : alphabet) {
@@ -118,7 +128,8 @@ class Training {
         continue;
       }
       if (top.count < 1 || top.count < options_.min_frequency) return false;
-      // A merged pair can come back when its token can be made in two ways.  Its count keeps the old part, as in the library.
+      // A merged pair can come back when its token can be made in two ways.  Its count keeps the
+      // old part, as in the library.
       const std::vector<uint32_t> places = std::exchange(info.words, {});
       if (places.empty()) continue;
       merge(top.pair, places);
@@ -128,9 +139,12 @@ class Training {
   }
 
   void merge(uint64_t pair, std::vector<uint32_t> places) {
-    const auto left = static_cast<int32_t>(pair >> 32), right = static_cast<int32_t>(pair & 0xffffffff);
-    const std::string joined = texts_[static_cast<size_t>(left)] + texts_[static_cast<size_t>(right)];
-    const int32_t merged = id_of(joined);  // may exist: another way to the same text, or a special token
+    const auto left = static_cast<int32_t>(pair >> 32),
+               right = static_cast<int32_t>(pair & 0xffffffff);
+    const std::string joined =
+        texts_[static_cast<size_t>(left)] + texts_[static_cast<size_t>(right)];
+    const int32_t merged =
+        id_of(joined);  // may exist: another way to the same text, or a special token
     merges_.emplace_back(left, right);
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
@@ -164,13 +178,16 @@ class Training {
 
   Vocabulary result() const {
     Vocabulary out;
-    for (size_t id = 0; id < texts_.size(); ++id) out.tokens.emplace_back(texts_[id], static_cast<int32_t>(id));
+    for (size_t id = 0; id < texts_.size(); ++id)
+      out.tokens.emplace_back(texts_[id], static_cast<int32_t>(id));
     FlatMap<size_t> last;  // a pair merged twice has its last rank, as in the library
-    for (size_t i = 0; i < merges_.size(); ++i) last[pair_of(merges_[i].first, merges_[i].second)] = i;
+    for (size_t i = 0; i < merges_.size(); ++i)
+      last[pair_of(merges_[i].first, merges_[i].second)] = i;
     for (size_t i = 0; i < merges_.size(); ++i) {
       const auto& [left, right] = merges_[i];
       if (*last.find(pair_of(left, right)) != i) continue;
-      out.merges.emplace_back(texts_[static_cast<size_t>(left)], texts_[static_cast<size_t>(right)]);
+      out.merges.emplace_back(texts_[static_cast<size_t>(left)],
+                              texts_[static_cast<size_t>(right)]);
     }
     return out;
   }
@@ -193,7 +210,8 @@ class Training {
 }  // namespace
 
 void WordCounter::add(std::string_view text) {
-  const std::string repaired = pytext::is_valid_utf8(text) ? std::string() : pytext::repair_utf8(text);
+  const std::string repaired =
+      pytext::is_valid_utf8(text) ? std::string() : pytext::repair_utf8(text);
   if (!repaired.empty()) text = repaired;
   const char* p = text.data();
   const char* const end = p + text.size();
@@ -230,6 +248,8 @@ void WordCounter::add_word(std::string_view word) {
   slots_[at] = static_cast<uint32_t>(words_.size());
 }
 
-Vocabulary train_bpe(const std::vector<WordCounter::Word>& words, const TrainOptions& options) { return Training(words, options).run(); }
+Vocabulary train_bpe(const std::vector<WordCounter::Word>& words, const TrainOptions& options) {
+  return Training(words, options).run();
+}
 
 }  // namespace mortise::tokenizer::byte_bpe

@@ -15,12 +15,14 @@ namespace mortise::tokenizer::byte_bpe {
 class WordCounter {
  public:
   explicit WordCounter(Pattern pattern) : pattern_(pattern) {}
+
   void add(std::string_view text);
 
   struct Word {
     std::string bytes;
     int64_t count = 0;
   };
+
   /// In order of first appearance.
   const std::vector<Word>& words() const { return words_; }
 

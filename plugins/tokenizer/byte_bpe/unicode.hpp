@@ -1,8 +1,9 @@
 // Code-point classes by table, UTF-8 steps over valid text, and the byte-level alphabet of GPT-2.
 //
-// The classes are those of the `tokenizers` library (make_unicode_classes.py), not those of ICU or PCRE2: their Unicode versions
-// differ by thousands of letters.  The alphabet gives each byte a printable character: 0x21-7E, A1-AC, AE-FF stand for
-// themselves, the other 68 bytes are U+0100… in order (Radford et al. 2019, encoder.py: bytes_to_unicode).
+// The classes are those of the `tokenizers` library (make_unicode_classes.py), not those of ICU or
+// PCRE2: their Unicode versions differ by thousands of letters.  The alphabet gives each byte a
+// printable character: 0x21-7E, A1-AC, AE-FF stand for themselves, the other 68 bytes are U+0100…
+// in order (Radford et al. 2019, encoder.py: bytes_to_unicode).
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ inline CodePoint decode_utf8(const char* p) {
 
 inline bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-/// Decodes the code point that ends before `p`.   Requires: valid UTF-8 before p, not at the beginning.
+/// Decodes the code point that ends before `p`.   Requires: valid UTF-8 before p, not at the
+/// beginning.
 inline CodePoint decode_utf8_before(const char* p) {
   do --p;
   while (is_continuation(*p));
@@ -51,7 +53,8 @@ char32_t char_of_byte(uint8_t byte);
 int byte_of_char(char32_t character);
 /// Bytes → text in the alphabet.
 std::string to_alphabet(std::string_view bytes);
-/// Text in the alphabet → bytes.  Returns false, leaving `bytes` unspecified, when a character is not in the alphabet.
+/// Text in the alphabet → bytes.  Returns false, leaving `bytes` unspecified, when a character is
+/// not in the alphabet.
 bool from_alphabet(std::string_view text, std::string& bytes);
 
 }  // namespace mortise::tokenizer::byte_bpe

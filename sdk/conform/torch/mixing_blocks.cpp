@@ -1,6 +1,8 @@
-// Contracts of attention and layer: causal, documents of a packed row apart, cached = full, pure, right gradients.
+// Contracts of attention and layer: causal, documents of a packed row apart, cached = full, pure,
+// right gradients.
 #include "mortise/torch/attention.hpp"
 #include "mortise/torch/layer.hpp"
+
 #include "suites.hpp"
 #include "tools.hpp"
 
@@ -21,6 +23,7 @@ LayerArgs block_args<Layer>(const BuildContext& build) {
 namespace {
 
 at::Tensor run(Attention& block, const BlockInput& in) { return block.forward(in); }
+
 at::Tensor run(Layer& block, const BlockInput& in) { return block.forward(in).x_BTD; }
 
 template <class Interface>
@@ -37,7 +40,10 @@ void causal(Factory& f) {
   const auto block = filled<Interface>(f);
   const at::Tensor x = randn({1, 8, kWidth}, f.seed()), changed = x.clone();
   changed.narrow(1, 5, 3).normal_();
-  expect_close(run(*block, plain_input(changed)).narrow(1, 0, 5), run(*block, plain_input(x)).narrow(1, 0, 5), 1e-5, "tokens before a change");
+  expect_close(run(*block, plain_input(changed)).narrow(1, 0, 5),
+               run(*block, plain_input(x)).narrow(1, 0, 5),
+               1e-5,
+               "tokens before a change");
 }
 
 template <class Interface>
@@ -45,7 +51,11 @@ void rows_are_alone(Factory& f) {
   const auto block = filled<Interface>(f);
   const at::Tensor x = randn({3, 6, kWidth}, f.seed());
   const at::Tensor whole = run(*block, plain_input(x));
-  for (int64_t row = 0; row < 3; ++row) expect_close(run(*block, plain_input(x.narrow(0, row, 1))), whole.narrow(0, row, 1), 1e-5, "a row by itself");
+  for (int64_t row = 0; row < 3; ++row)
+    expect_close(run(*block, plain_input(x.narrow(0, row, 1))),
+                 whole.narrow(0, row, 1),
+                 1e-5,
+                 "a row by itself");
 }
 
 template <class Interface>
@@ -56,7 +66,10 @@ void packed_is_unpacked(Factory& f) {
   const at::Tensor packed = run(*block, packed_input(x, lengths));
   int64_t begin = 0;
   for (const int64_t length : lengths) {
-    expect_close(packed.narrow(1, begin, length), run(*block, plain_input(x.narrow(1, begin, length))), 1e-5, "a document in a packed row");
+    expect_close(packed.narrow(1, begin, length),
+                 run(*block, plain_input(x.narrow(1, begin, length))),
+                 1e-5,
+                 "a document in a packed row");
     begin += length;
   }
 }
@@ -73,7 +86,10 @@ void cached_is_full(Factory& f) {
     BlockInput in = plain_input(x.narrow(1, done, count));
     in.positions_BT = in.positions_BT + done;
     in.cache = &cache;
-    expect_close(run(*block, in), full.narrow(1, done, count), 1e-4, fmt::format("{} tokens after {} cached ones", count, done));
+    expect_close(run(*block, in),
+                 full.narrow(1, done, count),
+                 1e-4,
+                 fmt::format("{} tokens after {} cached ones", count, done));
     cache.advance(count);
     done += count;
   }
@@ -92,27 +108,37 @@ void gradient(Factory& f) {
   BuildContext build;
   build.dtype = at::kDouble;
   const auto block = filled<Interface>(f, build);
-  expect_gradient([&](const at::Tensor& x) { return run(*block, plain_input(x)); }, randn({1, 5, kWidth}, f.seed(), at::kDouble), "forward");
+  expect_gradient([&](const at::Tensor& x) { return run(*block, plain_input(x)); },
+                  randn({1, 5, kWidth}, f.seed(), at::kDouble),
+                  "forward");
 }
 
 template <class Interface>
 void trains_all(Factory& f) {
   const auto block = filled<Interface>(f);
   run(*block, plain_input(randn({2, 5, kWidth}, f.seed()))).square().sum().backward();
-  for (const NamedTensor& named : block->parameters()) MORTISE_EXPECT(named.tensor.grad().defined(), "no gradient reaches {}", named.name);
+  for (const NamedTensor& named : block->parameters())
+    MORTISE_EXPECT(named.tensor.grad().defined(), "no gradient reaches {}", named.name);
 }
 
 template <class Interface>
 std::vector<Check> checks() {
-  return with_block_checks<Interface>({{"keeps the shape", keeps_shape<Interface>}, {"sees no later token", causal<Interface>}, {"treats each row by itself", rows_are_alone<Interface>},
-                                       {"packed documents equal unpacked ones", packed_is_unpacked<Interface>}, {"cached steps equal the full forward", cached_is_full<Interface>},
-                                       {"a replay gives the same bits", replays<Interface>}, {"its gradient is right", gradient<Interface>},
-                                       {"a gradient reaches every parameter", trains_all<Interface>}});
+  return with_block_checks<Interface>(
+      {{"keeps the shape", keeps_shape<Interface>},
+       {"sees no later token", causal<Interface>},
+       {"treats each row by itself", rows_are_alone<Interface>},
+       {"packed documents equal unpacked ones", packed_is_unpacked<Interface>},
+       {"cached steps equal the full forward", cached_is_full<Interface>},
+       {"a replay gives the same bits", replays<Interface>},
+       {"its gradient is right", gradient<Interface>},
+       {"a gradient reaches every parameter", trains_all<Interface>}});
 }
 
 }  // namespace
 
-Suite attention_suite() { return {"attention", example_block_args<Attention>, checks<Attention>()}; }
+Suite attention_suite() {
+  return {"attention", example_block_args<Attention>, checks<Attention>()};
+}
 
 Suite layer_suite() { return {"layer", example_block_args<Layer>, checks<Layer>()}; }
 

@@ -1,4 +1,5 @@
-// Contract of `objective`: masked targets do not count, normaliser and scale are honoured, sums add up, gradients flow.
+// Contract of `objective`: masked targets do not count, normaliser and scale are honoured, sums add
+// up, gradients flow.
 #include "mortise/torch/objective.hpp"
 
 #include <cmath>
@@ -13,8 +14,13 @@ namespace {
 // The simplest head: one dense weight.
 class PlainHead final : public Head {
  public:
-  explicit PlainHead(uint64_t seed) : weight_VD_(randn({kVocab, kWidth}, seed).requires_grad_(true)) {}
-  at::Tensor logits(const at::Tensor& hidden_ND) override { return at::matmul(hidden_ND, weight_VD_.t()); }
+  explicit PlainHead(uint64_t seed)
+      : weight_VD_(randn({kVocab, kWidth}, seed).requires_grad_(true)) {}
+
+  at::Tensor logits(const at::Tensor& hidden_ND) override {
+    return at::matmul(hidden_ND, weight_VD_.t());
+  }
+
   std::optional<Dense> dense() const override { return Dense{weight_VD_, at::Tensor()}; }
 
  private:
@@ -24,10 +30,12 @@ class PlainHead final : public Head {
 struct Case {
   PlainHead head;
   at::Tensor hidden_ND, targets_N, mask_N;
+
   explicit Case(uint64_t seed) : head(seed), hidden_ND(randn({12, kWidth}, seed + 1) * 0.3) {
     targets_N = at::arange(12) * 7 % kVocab;
     mask_N = at::arange(12).remainder(3) != 0;
   }
+
   ObjectiveInput input(int64_t begin = 0, int64_t count = 12) {
     ObjectiveInput in;
     in.hidden_ND = hidden_ND.narrow(0, begin, count);
@@ -41,7 +49,9 @@ struct Case {
 
 std::unique_ptr<Objective> ready(Factory& f) { return make<Objective>(f); }
 
-double sum_of(Objective& objective, const ObjectiveInput& in) { return objective.forward(in).loss_sum.item<double>(); }
+double sum_of(Objective& objective, const ObjectiveInput& in) {
+  return objective.forward(in).loss_sum.item<double>();
+}
 
 void needs_reference(Objective& objective, const ObjectiveInput& in) {
   try {
@@ -58,7 +68,8 @@ void mask_counts(Factory& f) {
   const double before = sum_of(*objective, c.input());
   ObjectiveInput in = c.input();
   in.targets_N = at::where(in.mask_N, in.targets_N, at::full_like(in.targets_N, 3));
-  MORTISE_EXPECT(std::fabs(sum_of(*objective, in) - before) <= 1e-5 * (1 + std::fabs(before)), "a masked target changes the loss");
+  MORTISE_EXPECT(std::fabs(sum_of(*objective, in) - before) <= 1e-5 * (1 + std::fabs(before)),
+                 "a masked target changes the loss");
   in.mask_N = at::zeros({12}, at::kBool);
   const double none = sum_of(*objective, in);
   MORTISE_EXPECT(none == 0, "with everything masked the loss sum is {}", none);
@@ -73,7 +84,10 @@ void normalised(Factory& f) {
   in.normaliser = 4;
   in.loss_scale = 8;
   const ObjectiveOutput out = objective->forward(in);
-  MORTISE_EXPECT(std::fabs(out.loss.item<double>() - 2 * plain) <= 1e-5 * (1 + std::fabs(plain)), "loss is {} with normaliser 4 and scale 8, {} without", out.loss.item<double>(), plain);
+  MORTISE_EXPECT(std::fabs(out.loss.item<double>() - 2 * plain) <= 1e-5 * (1 + std::fabs(plain)),
+                 "loss is {} with normaliser 4 and scale 8, {} without",
+                 out.loss.item<double>(),
+                 plain);
   MORTISE_EXPECT(!out.loss_sum.requires_grad(), "loss_sum is not detached");
 }
 
@@ -81,8 +95,12 @@ void adds_up(Factory& f) {
   const auto objective = ready(f);
   Case c(f.seed());
   needs_reference(*objective, c.input());
-  const double whole = sum_of(*objective, c.input()), parts = sum_of(*objective, c.input(0, 5)) + sum_of(*objective, c.input(5, 7));
-  MORTISE_EXPECT(std::fabs(whole - parts) <= 1e-4 * (1 + std::fabs(whole)), "the loss sum is {} at once and {} in two parts", whole, parts);
+  const double whole = sum_of(*objective, c.input()),
+               parts = sum_of(*objective, c.input(0, 5)) + sum_of(*objective, c.input(5, 7));
+  MORTISE_EXPECT(std::fabs(whole - parts) <= 1e-4 * (1 + std::fabs(whole)),
+                 "the loss sum is {} at once and {} in two parts",
+                 whole,
+                 parts);
 }
 
 void gradients_flow(Factory& f) {
@@ -108,8 +126,13 @@ void extremes(Factory& f) {
 }  // namespace
 
 Suite objective_suite() {
-  return {"objective", args<Objective>, {{"masked targets do not count", mask_counts}, {"honours normaliser and loss scale", normalised}, {"its sums add up", adds_up},
-                                         {"gradients flow to unmasked tokens only", gradients_flow}, {"is finite for huge hidden states", extremes}}};
+  return {"objective",
+          args<Objective>,
+          {{"masked targets do not count", mask_counts},
+           {"honours normaliser and loss scale", normalised},
+           {"its sums add up", adds_up},
+           {"gradients flow to unmasked tokens only", gradients_flow},
+           {"is finite for huge hidden states", extremes}}};
 }
 
 }  // namespace mortise::conform

@@ -1,5 +1,6 @@
-// Contract of `optimizer`: makes a quadratic smaller, resumes bit for bit, leaves slots without gradient alone, takes zero
-// gradients and bf16, and (granularity Element) updates a cut parameter as the whole one.
+// Contract of `optimizer`: makes a quadratic smaller, resumes bit for bit, leaves slots without
+// gradient alone, takes zero gradients and bf16, and (granularity Element) updates a cut parameter
+// as the whole one.
 #include "mortise/torch/optimizer.hpp"
 
 #include "suites.hpp"
@@ -18,7 +19,10 @@ Slot slot_of(at::Tensor param, std::string name, double lr = 0.01) {
   return slot;
 }
 
-Slots example_slots(uint64_t seed, at::ScalarType dtype = at::kFloat) { return Slots({slot_of(randn({6, 4}, seed, dtype), "a.weight"), slot_of(randn({5}, seed + 1, dtype), "b.bias")}); }
+Slots example_slots(uint64_t seed, at::ScalarType dtype = at::kFloat) {
+  return Slots({slot_of(randn({6, 4}, seed, dtype), "a.weight"),
+                slot_of(randn({5}, seed + 1, dtype), "b.bias")});
+}
 
 const void* example_args(Factory&) {
   static const Slots slots = example_slots(3);
@@ -29,7 +33,11 @@ const void* example_args(Factory&) {
 void take_steps(Optimizer& optimizer, const Slots& slots, int64_t first, int64_t last) {
   const at::NoGradGuard no_grad;
   for (int64_t step = first; step < last; ++step) {
-    for (size_t i = 0; i < slots.size(); ++i) slots[i].grad = slots[i].param * 2 + randn(slots[i].param.sizes(), 100 * static_cast<uint64_t>(step) + i).to(slots[i].param.scalar_type()) * 0.01;
+    for (size_t i = 0; i < slots.size(); ++i)
+      slots[i].grad =
+          slots[i].param * 2 + randn(slots[i].param.sizes(), 100 * static_cast<uint64_t>(step) + i)
+                                       .to(slots[i].param.scalar_type()) *
+                                   0.01;
     optimizer.step({step});
   }
 }
@@ -46,7 +54,10 @@ void converges(Factory& f) {
   const double before = energy(slots);
   take_steps(*optimizer, slots, 0, 300);
   const double after = energy(slots);
-  MORTISE_EXPECT(after < 0.5 * before, "after 300 steps with lr 0.01 a quadratic went from {:g} to {:g}", before, after);
+  MORTISE_EXPECT(after < 0.5 * before,
+                 "after 300 steps with lr 0.01 a quadratic went from {:g} to {:g}",
+                 before,
+                 after);
 }
 
 void resumes(Factory& f) {
@@ -66,7 +77,8 @@ void resumes(Factory& f) {
   const auto resumed = make<Optimizer>(f, two);
   resumed->state(state);
   take_steps(*resumed, two, 5, 10);
-  for (size_t i = 0; i < one.size(); ++i) expect_equal_bits(two[i].param, one[i].param, fmt::format("{} after resuming", one[i].name));
+  for (size_t i = 0; i < one.size(); ++i)
+    expect_equal_bits(two[i].param, one[i].param, fmt::format("{} after resuming", one[i].name));
 }
 
 void undefined_gradients(Factory& f) {
@@ -119,7 +131,8 @@ void cut_slots(Factory& f) {
   const auto one = make<Optimizer>(f, whole);
   if (one->granularity() == Optimizer::Granularity::Tensor) skip("it takes whole tensors only");
   const at::Tensor flat = start.clone();
-  const Slots cut({slot_of(flat.narrow(0, 0, 7), "a.weight"), slot_of(flat.narrow(0, 7, 17), "a.weight")});
+  const Slots cut(
+      {slot_of(flat.narrow(0, 0, 7), "a.weight"), slot_of(flat.narrow(0, 7, 17), "a.weight")});
   const auto two = make<Optimizer>(f, cut);
   for (int64_t step = 0; step < 6; ++step) {
     const at::Tensor grad = randn({24}, 40 + static_cast<uint64_t>(step));
@@ -136,16 +149,23 @@ void deterministic(Factory& f) {
   const Slots one = example_slots(f.seed()), two = example_slots(f.seed());
   take_steps(*make<Optimizer>(f, one), one, 0, 8);
   take_steps(*make<Optimizer>(f, two), two, 0, 8);
-  for (size_t i = 0; i < one.size(); ++i) expect_equal_bits(one[i].param, two[i].param, one[i].name);
+  for (size_t i = 0; i < one.size(); ++i)
+    expect_equal_bits(one[i].param, two[i].param, one[i].name);
 }
 
 }  // namespace
 
 Suite optimizer_suite() {
-  return {"optimizer", example_args, {{"makes a quadratic smaller", converges}, {"a resumed run equals an uninterrupted one bit for bit", resumes},
-                                      {"leaves a slot without gradient alone", undefined_gradients}, {"stays finite for gradients of zero", zero_gradients},
-                                      {"changes nothing at learning rate 0", no_rate_no_change}, {"takes bf16", bf16},
-                                      {"a cut parameter moves as the whole one", cut_slots}, {"is deterministic", deterministic}}};
+  return {"optimizer",
+          example_args,
+          {{"makes a quadratic smaller", converges},
+           {"a resumed run equals an uninterrupted one bit for bit", resumes},
+           {"leaves a slot without gradient alone", undefined_gradients},
+           {"stays finite for gradients of zero", zero_gradients},
+           {"changes nothing at learning rate 0", no_rate_no_change},
+           {"takes bf16", bf16},
+           {"a cut parameter moves as the whole one", cut_slots},
+           {"is deterministic", deterministic}}};
 }
 
 }  // namespace mortise::conform

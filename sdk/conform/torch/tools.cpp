@@ -13,23 +13,46 @@ void fill(Module& module, uint64_t seed) {
   const at::NoGradGuard no_grad;
   for (NamedTensor& named : module.parameters()) {
     const double centre = named.init.kind == Init::Kind::Ones ? 1.0 : 0.0;
-    named.tensor.copy_(randn(named.tensor.sizes(), seed + std::hash<std::string>()(named.name) % 1000) * 0.2 + centre);
+    named.tensor.copy_(
+        randn(named.tensor.sizes(), seed + std::hash<std::string>()(named.name) % 1000) * 0.2 +
+        centre);
   }
 }
 
-void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what) {
-  MORTISE_EXPECT(actual.sizes() == expected.sizes(), "{}: the shapes differ in {} and {} dimensions or in a size", what, actual.dim(), expected.dim());
+void expect_close(const at::Tensor& actual,
+                  const at::Tensor& expected,
+                  double tolerance,
+                  const std::string& what) {
+  MORTISE_EXPECT(actual.sizes() == expected.sizes(),
+                 "{}: the shapes differ in {} and {} dimensions or in a size",
+                 what,
+                 actual.dim(),
+                 expected.dim());
   if (actual.numel() == 0) return;
   const at::Tensor a = actual.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
-  const double difference = (a - b).abs().max().item<double>(), scale = 1 + b.abs().max().item<double>();
-  MORTISE_EXPECT(difference <= tolerance * scale, "{}: the largest difference is {:g}, at most {:g} is allowed", what, difference, tolerance * scale);
+  const double difference = (a - b).abs().max().item<double>(),
+               scale = 1 + b.abs().max().item<double>();
+  MORTISE_EXPECT(difference <= tolerance * scale,
+                 "{}: the largest difference is {:g}, at most {:g} is allowed",
+                 what,
+                 difference,
+                 tolerance * scale);
 }
 
-void expect_equal_bits(const at::Tensor& actual, const at::Tensor& expected, const std::string& what) { MORTISE_EXPECT(actual.equal(expected), "{}: the bits differ", what); }
+void expect_equal_bits(const at::Tensor& actual,
+                       const at::Tensor& expected,
+                       const std::string& what) {
+  MORTISE_EXPECT(actual.equal(expected), "{}: the bits differ", what);
+}
 
-void expect_finite(const at::Tensor& tensor, const std::string& what) { MORTISE_EXPECT(at::isfinite(tensor).all().item<bool>(), "{}: there is a NaN or an infinity", what); }
+void expect_finite(const at::Tensor& tensor, const std::string& what) {
+  MORTISE_EXPECT(
+      at::isfinite(tensor).all().item<bool>(), "{}: there is a NaN or an infinity", what);
+}
 
-void expect_gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const std::string& what) {
+void expect_gradient(const std::function<at::Tensor(const at::Tensor&)>& f,
+                     const at::Tensor& x,
+                     const std::string& what) {
   const at::Tensor input = x.detach().clone().requires_grad_(true);
   const at::Tensor out = f(input);
   const at::Tensor weight = randn(out.sizes(), 77, at::kDouble);
@@ -44,8 +67,14 @@ void expect_gradient(const std::function<at::Tensor(const at::Tensor&)>& f, cons
     return (f(moved) * weight).sum().item<double>();
   };
   for (int64_t index = 0; index < x.numel(); index += std::max<int64_t>(1, x.numel() / 12)) {
-    const double numeric = (value_at(index, kStep) - value_at(index, -kStep)) / (2 * kStep), analytic = grad[index].item<double>();
-    MORTISE_EXPECT(std::fabs(numeric - analytic) <= 1e-4 * (1 + std::fabs(numeric)), "{}: the gradient of element {} is {:g}, central differences give {:g}", what, index, analytic, numeric);
+    const double numeric = (value_at(index, kStep) - value_at(index, -kStep)) / (2 * kStep),
+                 analytic = grad[index].item<double>();
+    MORTISE_EXPECT(std::fabs(numeric - analytic) <= 1e-4 * (1 + std::fabs(numeric)),
+                   "{}: the gradient of element {} is {:g}, central differences give {:g}",
+                   what,
+                   index,
+                   analytic,
+                   numeric);
   }
 }
 
@@ -84,14 +113,18 @@ BlockInput packed_input(const at::Tensor& x_1TD, const std::vector<int64_t>& len
 void TensorState::tensor(std::string_view name, at::Tensor& tensor) {
   const at::NoGradGuard no_grad;
   if (!loading()) {
-    if (!tensors_.emplace(std::string(name), tensor.defined() ? tensor.clone() : tensor).second) throw DataError(fmt::format("the state {} is named twice", name));
+    if (!tensors_.emplace(std::string(name), tensor.defined() ? tensor.clone() : tensor).second)
+      throw DataError(fmt::format("the state {} is named twice", name));
     return;
   }
   const auto it = tensors_.find(name);
   if (it == tensors_.end()) throw DataError(fmt::format("the state {} was not saved", name));
-  if (!it->second.defined()) tensor = at::Tensor();
-  else if (tensor.defined()) tensor.copy_(it->second);
-  else tensor = it->second.clone();
+  if (!it->second.defined())
+    tensor = at::Tensor();
+  else if (tensor.defined())
+    tensor.copy_(it->second);
+  else
+    tensor = it->second.clone();
 }
 
 }  // namespace mortise::conform

@@ -1,14 +1,16 @@
-// What the tensor suites share: seeded tensors, closeness, a gradient check, filled modules, a state in memory.
+// What the tensor suites share: seeded tensors, closeness, a gradient check, filled modules, a
+// state in memory.
 #pragma once
-
-#include <ATen/ATen.h>
 
 #include <functional>
 #include <map>
 
-#include "../memory_state.hpp"
+#include <ATen/ATen.h>
+
 #include "mortise/conform.hpp"
 #include "mortise/torch/block.hpp"
+
+#include "../memory_state.hpp"
 
 namespace mortise::conform {
 
@@ -19,11 +21,18 @@ at::Tensor randn(at::IntArrayRef shape, uint64_t seed, at::ScalarType dtype = at
 /// Gives every parameter small random values (norm weights end up near 1).
 void fill(Module& module, uint64_t seed);
 /// Fails with the largest difference.
-void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what);
-void expect_equal_bits(const at::Tensor& actual, const at::Tensor& expected, const std::string& what);
+void expect_close(const at::Tensor& actual,
+                  const at::Tensor& expected,
+                  double tolerance,
+                  const std::string& what);
+void expect_equal_bits(const at::Tensor& actual,
+                       const at::Tensor& expected,
+                       const std::string& what);
 void expect_finite(const at::Tensor& tensor, const std::string& what);
 /// Compares the gradient of sum(w · f(x)) with central differences at a few elements; x is double.
-void expect_gradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const std::string& what);
+void expect_gradient(const std::function<at::Tensor(const at::Tensor&)>& f,
+                     const at::Tensor& x,
+                     const std::string& what);
 
 /// Parameter names and shapes, for comparing two instances.
 std::vector<std::string> signature_of(const Module& module);
@@ -62,7 +71,8 @@ std::unique_ptr<Interface> filled(Factory& f, const BuildContext& build = {}) {
 /// Checks that hold for every block.
 template <class Interface>
 void names_are_stable(Factory& f) {
-  const auto one = make<Interface>(f, block_args<Interface>({})), two = make<Interface>(f, block_args<Interface>({}));
+  const auto one = make<Interface>(f, block_args<Interface>({})),
+             two = make<Interface>(f, block_args<Interface>({}));
   MORTISE_EXPECT(signature_of(*one) == signature_of(*two), "two instances have other parameters");
 }
 
@@ -71,7 +81,11 @@ void builds_on_meta(Factory& f) {
   BuildContext build;
   build.device = at::kMeta;
   const auto block = make<Interface>(f, block_args<Interface>(build));
-  for (const NamedTensor& named : block->parameters()) MORTISE_EXPECT(named.tensor.is_meta(), "{} is allocated although the meta device was asked for: plan could not count it", named.name);
+  for (const NamedTensor& named : block->parameters())
+    MORTISE_EXPECT(
+        named.tensor.is_meta(),
+        "{} is allocated although the meta device was asked for: plan could not count it",
+        named.name);
 }
 
 template <class Interface>
@@ -79,7 +93,10 @@ void follows_dtype(Factory& f) {
   BuildContext build;
   build.dtype = at::kBFloat16;
   const auto block = make<Interface>(f, block_args<Interface>(build));
-  for (const NamedTensor& named : block->parameters()) MORTISE_EXPECT(named.tensor.scalar_type() == at::kBFloat16, "{} is not of the dtype that was asked for", named.name);
+  for (const NamedTensor& named : block->parameters())
+    MORTISE_EXPECT(named.tensor.scalar_type() == at::kBFloat16,
+                   "{} is not of the dtype that was asked for",
+                   named.name);
 }
 
 template <class Interface>

@@ -1,6 +1,13 @@
 // lib/mortise/conform/torch.so: the suites of the tensor tier.
 #include "suites.hpp"
 
-MORTISE_CONFORM_SUITES(mortise::conform::attention_suite(), mortise::conform::device_suite(), mortise::conform::embedding_suite(), mortise::conform::ffn_suite(), mortise::conform::head_suite(),
-                       mortise::conform::layer_suite(), mortise::conform::norm_suite(), mortise::conform::objective_suite(), mortise::conform::optimizer_suite(),
+MORTISE_CONFORM_SUITES(mortise::conform::attention_suite(),
+                       mortise::conform::device_suite(),
+                       mortise::conform::embedding_suite(),
+                       mortise::conform::ffn_suite(),
+                       mortise::conform::head_suite(),
+                       mortise::conform::layer_suite(),
+                       mortise::conform::norm_suite(),
+                       mortise::conform::objective_suite(),
+                       mortise::conform::optimizer_suite(),
                        mortise::conform::position_suite());

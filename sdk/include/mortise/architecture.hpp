@@ -1,8 +1,9 @@
-// Interface `architecture`: a foreign model folder ↔ our model specification.  Pure data: no tensor is touched here,
-// so `mortise show --from-hf DIR` needs no LibTorch.
+// Interface `architecture`: a foreign model folder ↔ our model specification.  Pure data: no tensor
+// is touched here, so `mortise show --from-hf DIR` needs no LibTorch.
 //
-// A specification is the recipe's [model] table as a Value.  Parameter names inside Mortise are the LLaMA names of
-// Hugging Face (model.layers.0.self_attn.q_proj.weight); an architecture maps them to the names on disk.
+// A specification is the recipe's [model] table as a Value.  Parameter names inside Mortise are the
+// LLaMA names of Hugging Face (model.layers.0.self_attn.q_proj.weight); an architecture maps them
+// to the names on disk.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace mortise {
 
-/// How one of our tensors is made of tensors on disk; every operation has an exact inverse for saving.
+/// How one of our tensors is made of tensors on disk; every operation has an exact inverse for
+/// saving.
 struct TensorRule {
   enum class Op {
     Rename,     // ours = theirs[0]
@@ -42,18 +44,26 @@ class MORTISE_API Architecture : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "architecture/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(TensorRule), MORTISE_MEMBER(TensorRule, theirs), MORTISE_MEMBER(TensorRule, order)});
+    return layout_fingerprint({MORTISE_COMMON_TYPES,
+                               MORTISE_TYPE(TensorRule),
+                               MORTISE_MEMBER(TensorRule, theirs),
+                               MORTISE_MEMBER(TensorRule, order)});
   }
 
-  /// Says whether this config.json is of this architecture.   Thread: [any-thread], as all calls here.
+  /// Says whether this config.json is of this architecture.   Thread: [any-thread], as all calls
+  /// here.
   virtual bool recognises(const Value& hf_config) const = 0;
-  /// Translates config.json into a [model] table.  Throws: DataError naming the key that it cannot honour.
+  /// Translates config.json into a [model] table.  Throws: DataError naming the key that it cannot
+  /// honour.
   virtual Value to_spec(const Value& hf_config) const = 0;
-  /// Translates a resolved [model] table into config.json.  Throws: Error naming the part this architecture cannot express.
+  /// Translates a resolved [model] table into config.json.  Throws: Error naming the part this
+  /// architecture cannot express.
   virtual Value to_hf(const Value& spec) const = 0;
   /// One rule per parameter of the specification.
   virtual std::vector<TensorRule> names(const Value& spec) const = 0;
+
   /// Names on disk that are known and not needed; `*` stands for any run of characters.
   virtual std::vector<std::string> ignored() const { return {}; }
 };

@@ -1,8 +1,9 @@
-// What every component is: an object of a plugin behind an interface, with extensions asked for by type.
+// What every component is: an object of a plugin behind an interface, with extensions asked for by
+// type.
 //
-// An interface's vtable never changes within a major version.  What is added later is an extension: a separate
-// abstract class in namespace mortise::ext.  A component simply derives from it; component<T>() (plugin.hpp) sees
-// that and answers the query, so that authors never write one.
+// An interface's vtable never changes within a major version.  What is added later is an extension:
+// a separate abstract class in namespace mortise::ext.  A component simply derives from it;
+// component<T>() (plugin.hpp) sees that and answers the query, so that authors never write one.
 #pragma once
 
 #include <string_view>
@@ -14,14 +15,16 @@ namespace mortise {
 class Component;
 
 namespace detail {
-/// Returns the address of the extension `id` inside `object`, or null.  Generated per component class.
+/// Returns the address of the extension `id` inside `object`, or null.  Generated per component
+/// class.
 using QueryFn = void* (*)(Component* object, std::string_view id);
 
 template <class... Extensions>
 struct ExtensionList {};
 }  // namespace detail
 
-/// Base of all interfaces.  Owns: nothing.  Lifetime: the host destroys a component before it leaves main.
+/// Base of all interfaces.  Owns: nothing.  Lifetime: the host destroys a component before it
+/// leaves main.
 class MORTISE_API Component {
  public:
   Component() = default;
@@ -31,6 +34,7 @@ class MORTISE_API Component {
 
   /// Used by component<T>() only.
   void attach_query(detail::QueryFn function) noexcept { query_ = function; }
+
   void* query(std::string_view extension_id) noexcept {
     return query_ == nullptr ? nullptr : query_(this, extension_id);
   }
@@ -39,8 +43,8 @@ class MORTISE_API Component {
   detail::QueryFn query_ = nullptr;
 };
 
-/// Asks a component for an extension, for example query<ext::FusedStep>(optimizer).  Returns null when it has none.
-/// Thread: [any-thread].   Lifetime: that of the component.
+/// Asks a component for an extension, for example query<ext::FusedStep>(optimizer).  Returns null
+/// when it has none. Thread: [any-thread].   Lifetime: that of the component.
 template <class Extension>
 Extension* query(Component& component) noexcept {
   return static_cast<Extension*>(component.query(Extension::kExtension));

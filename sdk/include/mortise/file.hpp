@@ -12,7 +12,8 @@
 
 namespace mortise {
 
-/// A file mapped read-only.  Shared: spans into it stay valid while a shared_ptr lives.   Thread: [any-thread].
+/// A file mapped read-only.  Shared: spans into it stay valid while a shared_ptr lives.   Thread:
+/// [any-thread].
 class MORTISE_API MappedFile {
  public:
   /// Throws: Error{Io} with the reason of the system.
@@ -20,8 +21,11 @@ class MORTISE_API MappedFile {
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
+
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+
   const std::string& path() const { return path_; }
 
  private:
@@ -31,8 +35,9 @@ class MORTISE_API MappedFile {
   std::string path_;
 };
 
-/// A file being written under a temporary name in the same directory; commit() syncs and renames it.
-/// Destroyed without commit: the temporary file is removed and the old file stays.   Thread: [one thread at a time].
+/// A file being written under a temporary name in the same directory; commit() syncs and renames
+/// it. Destroyed without commit: the temporary file is removed and the old file stays.   Thread:
+/// [one thread at a time].
 class MORTISE_API AtomicFile {
  public:
   /// Throws: Error{Io}.
@@ -43,7 +48,8 @@ class MORTISE_API AtomicFile {
   /// Appends.  Throws: Error{Io} naming path and reason ("no space left on device").
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
-  /// Writes at an offset from the beginning of the file; appending writes go on where they were.  Throws: as write.
+  /// Writes at an offset from the beginning of the file; appending writes go on where they were.
+  /// Throws: as write.
   void write_at(int64_t offset, std::span<const std::byte> bytes);
   /// fdatasync, rename, fsync of the directory.  Throws: Error{Io}.
   void commit();

@@ -13,9 +13,10 @@ namespace mortise {
 class MORTISE_API Host {
  public:
   virtual ~Host();
-  /// Makes the component that `config` describes (its `type` names it) behind `interface_id` ("position/1.0").
-  /// `args` points to that interface's Args.  Returns an Interface*, owned by the caller.
-  /// Throws: PluginError, or what the component's constructor threw.   Thread: [main-thread].
+  /// Makes the component that `config` describes (its `type` names it) behind `interface_id`
+  /// ("position/1.0"). `args` points to that interface's Args.  Returns an Interface*, owned by the
+  /// caller. Throws: PluginError, or what the component's constructor threw.   Thread:
+  /// [main-thread].
   virtual void* make(std::string_view interface_id, const Value& config, const void* args) = 0;
 };
 
@@ -24,7 +25,9 @@ struct NoArgs {};
 
 /// Makes a component behind Interface.  See Host::make.
 template <class Interface>
-std::unique_ptr<Interface> make(Host& host, const Value& config, const typename Interface::Args& args) {
+std::unique_ptr<Interface> make(Host& host,
+                                const Value& config,
+                                const typename Interface::Args& args) {
   return std::unique_ptr<Interface>(
       static_cast<Interface*>(host.make(Interface::kInterface, config, &args)));
 }

@@ -1,13 +1,14 @@
-// Logging for plugins and core: formatted here with fmt, written by whatever sink the host installed.
+// Logging for plugins and core: formatted here with fmt, written by whatever sink the host
+// installed.
 //
 // error = the run stops; warn = the user should act; info = once per phase; debug = per step.
 // One event per line with a `key=value` tail.  Plugins never write to stdout.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "mortise/api.hpp"
 

@@ -3,8 +3,9 @@
 //   MORTISE_PLUGIN("org.acme.signum", "1.2.0", "Apache-2.0",
 //                  mortise::component<Signum>("signum", "sign of the momentum"))
 //
-// The macro defines the one exported symbol, `mortise_plugin_entry`.  component<T> finds the interface, the Config,
-// the constructor (T(Config, Args), T(Config), T(Args) or T()) and the extensions of T by itself.
+// The macro defines the one exported symbol, `mortise_plugin_entry`.  component<T> finds the
+// interface, the Config, the constructor (T(Config, Args), T(Config), T(Args) or T()) and the
+// extensions of T by itself.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,8 @@ struct NoConfig {
   static void describe(Schema<NoConfig>&) {}
 };
 
-/// One line of MORTISE_PLUGIN: a component, or a function to call when the plugin is loaded or shut down.
+/// One line of MORTISE_PLUGIN: a component, or a function to call when the plugin is loaded or shut
+/// down.
 struct PluginPart {
   std::string name, doc, interface_id, schema, layout;
   void* (*create)(const mortise_create_args*) = nullptr;
@@ -55,12 +57,15 @@ namespace detail {
 MORTISE_API std::string schema_text(const SchemaInfo& info);
 /// Reports the exception being handled to `sink`.
 MORTISE_API void report_current_exception(const mortise_error_sink& sink) noexcept;
-/// Fills the descriptor of this plugin once; returns null after reporting.  `storage` is the plugin's static object.
+
+/// Fills the descriptor of this plugin once; returns null after reporting.  `storage` is the
+/// plugin's static object.
 struct PluginStorage {
   std::vector<PluginPart> parts;
   std::vector<mortise_component> components;
   mortise_plugin descriptor{};
 };
+
 MORTISE_API const mortise_plugin* finish_plugin(PluginStorage& storage,
                                                 const char* id,
                                                 const char* version,
@@ -90,13 +95,18 @@ void* query_extensions(T* object, std::string_view id, ExtensionList<Extensions.
 }
 
 template <class T>
-std::unique_ptr<T> construct(typename ConfigOf<T>::type config, const typename T::Interface::Args& args) {
+std::unique_ptr<T> construct(typename ConfigOf<T>::type config,
+                             const typename T::Interface::Args& args) {
   using Config = typename ConfigOf<T>::type;
   using Args = typename T::Interface::Args;
-  if constexpr (std::is_constructible_v<T, Config, const Args&>) return std::make_unique<T>(std::move(config), args);
-  else if constexpr (std::is_constructible_v<T, Config>) return std::make_unique<T>(std::move(config));
-  else if constexpr (std::is_constructible_v<T, const Args&>) return std::make_unique<T>(args);
-  else return std::make_unique<T>();
+  if constexpr (std::is_constructible_v<T, Config, const Args&>)
+    return std::make_unique<T>(std::move(config), args);
+  else if constexpr (std::is_constructible_v<T, Config>)
+    return std::make_unique<T>(std::move(config));
+  else if constexpr (std::is_constructible_v<T, const Args&>)
+    return std::make_unique<T>(args);
+  else
+    return std::make_unique<T>();
 }
 
 template <class T>
@@ -105,7 +115,8 @@ void* create_component(const mortise_create_args* args) noexcept {
     using Interface = typename T::Interface;
     auto config = read_config<typename ConfigOf<T>::type>(*static_cast<const Value*>(args->config),
                                                           static_cast<Host*>(args->host));
-    auto object = construct<T>(std::move(config), *static_cast<const typename Interface::Args*>(args->args));
+    auto object =
+        construct<T>(std::move(config), *static_cast<const typename Interface::Args*>(args->args));
     static_cast<Component&>(*object).attach_query([](Component* c, std::string_view id) -> void* {
       return query_extensions(static_cast<T*>(c), id, typename Interface::Extensions{});
     });
@@ -142,27 +153,27 @@ PluginPart component(std::string name, std::string doc) {
 }  // namespace mortise
 
 /// Defines this library's entry.  Exactly one per plugin, at namespace scope.
-#define MORTISE_PLUGIN(id, version, license, ...)                                              \
-  namespace {                                                                                  \
-  ::mortise::detail::PluginStorage& mortise_plugin_storage() {                                 \
-    static auto* storage = new ::mortise::detail::PluginStorage();                             \
-    return *storage;                                                                           \
-  }                                                                                            \
-  void mortise_plugin_shutdown() {                                                             \
-    for (const auto& part : mortise_plugin_storage().parts)                                    \
-      if (part.on_shutdown != nullptr) part.on_shutdown();                                     \
-  }                                                                                            \
-  }                                                                                            \
-  extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(                           \
-      const mortise_error_sink* errors) {                                                      \
-    try {                                                                                      \
-      auto& storage = mortise_plugin_storage();                                                \
-      if (storage.parts.empty()) storage.parts = {__VA_ARGS__};                                \
-      return ::mortise::detail::finish_plugin(                                                 \
-          storage, id, version, license, MORTISE_BUILD_TAG, &mortise_plugin_shutdown);         \
-    } catch (...) {                                                                            \
-      ::mortise::detail::report_current_exception(*errors);                                    \
-      return nullptr;                                                                          \
-    }                                                                                          \
-  }                                                                                            \
+#define MORTISE_PLUGIN(id, version, license, ...)                                      \
+  namespace {                                                                          \
+  ::mortise::detail::PluginStorage& mortise_plugin_storage() {                         \
+    static auto* storage = new ::mortise::detail::PluginStorage();                     \
+    return *storage;                                                                   \
+  }                                                                                    \
+  void mortise_plugin_shutdown() {                                                     \
+    for (const auto& part : mortise_plugin_storage().parts)                            \
+      if (part.on_shutdown != nullptr) part.on_shutdown();                             \
+  }                                                                                    \
+  }                                                                                    \
+  extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(                   \
+      const mortise_error_sink* errors) {                                              \
+    try {                                                                              \
+      auto& storage = mortise_plugin_storage();                                        \
+      if (storage.parts.empty()) storage.parts = {__VA_ARGS__};                        \
+      return ::mortise::detail::finish_plugin(                                         \
+          storage, id, version, license, MORTISE_BUILD_TAG, &mortise_plugin_shutdown); \
+    } catch (...) {                                                                    \
+      ::mortise::detail::report_current_exception(*errors);                            \
+      return nullptr;                                                                  \
+    }                                                                                  \
+  }                                                                                    \
   static_assert(true, "a semicolon may follow")

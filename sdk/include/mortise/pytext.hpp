@@ -1,7 +1,9 @@
-// Text rules of Python's str, because reference metrics are written in it: split, strip, lower, splitlines.
+// Text rules of Python's str, because reference metrics are written in it: split, strip, lower,
+// splitlines.
 //
-// White space is Python's set of 29 code points (U+0009–000D, 001C–001F, 0020, 0085, 00A0, 1680, 2000–200A, 2028, 2029,
-// 202F, 205F, 3000); lengths are code points.  Input is UTF-8; invalid bytes are passed through unchanged.
+// White space is Python's set of 29 code points (U+0009–000D, 001C–001F, 0020, 0085, 00A0, 1680,
+// 2000–200A, 2028, 2029, 202F, 205F, 3000); lengths are code points.  Input is UTF-8; invalid bytes
+// are passed through unchanged.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +15,8 @@
 
 namespace mortise::pytext {
 
-/// Decodes one code point at `at` and moves it on; an invalid byte gives U+FFFD and moves one byte.   Requires: at < text.size().
+/// Decodes one code point at `at` and moves it on; an invalid byte gives U+FFFD and moves one byte.
+/// Requires: at < text.size().
 MORTISE_API char32_t next_code_point(std::string_view text, size_t& at);
 MORTISE_API void append_utf8(std::string& text, char32_t code_point);
 /// Whether the text is valid UTF-8 (no surrogates, no overlong forms, ≤ U+10FFFF).

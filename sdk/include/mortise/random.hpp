@@ -1,7 +1,7 @@
 // Counter-based random numbers (Philox 4×32-10) and a stateless permutation.
 //
-// A number is a pure function of (key, counter), so nothing needs saving and any worker count gives the same
-// result.  Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC'11.
+// A number is a pure function of (key, counter), so nothing needs saving and any worker count gives
+// the same result.  Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC'11.
 #pragma once
 
 #include <array>
@@ -12,10 +12,12 @@
 
 namespace mortise {
 
-/// A stream of random numbers named by (key, stream).  Cheap to make and copy.   Thread: [one thread at a time].
+/// A stream of random numbers named by (key, stream).  Cheap to make and copy.   Thread: [one
+/// thread at a time].
 class MORTISE_API Philox {
  public:
   Philox(uint64_t key, uint64_t stream) : key_(key), stream_(stream) {}
+
   /// Continues at block `block` of the stream: number 4·block.  Any thread may so compute any part.
   void seek(uint64_t block);
   uint32_t next_u32();
@@ -31,11 +33,13 @@ class MORTISE_API Philox {
   int left_ = 0;
 };
 
-/// The image of `index` under a pseudo-random permutation of [0, size), by a Feistel network with cycle walking.
-/// Pure and O(1): a shuffled order needs no stored array.   Requires: 0 ≤ index < size.
+/// The image of `index` under a pseudo-random permutation of [0, size), by a Feistel network with
+/// cycle walking. Pure and O(1): a shuffled order needs no stored array.   Requires: 0 ≤ index <
+/// size.
 MORTISE_API int64_t permute_index(int64_t index, int64_t size, uint64_t key);
 
-/// A well-mixed 64-bit hash of text and number, for deriving keys ("init", path).  Persistent: seeds depend on it.
+/// A well-mixed 64-bit hash of text and number, for deriving keys ("init", path).  Persistent:
+/// seeds depend on it.
 MORTISE_API uint64_t mix_key(uint64_t seed, std::string_view name);
 
 }  // namespace mortise

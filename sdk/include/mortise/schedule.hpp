@@ -22,12 +22,19 @@ class MORTISE_API Schedule : public Component {
   using Args = ScheduleArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "schedule/1.0";
-  static std::string layout() { return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(ScheduleArgs)}); }
 
-  /// Returns the factor for `step`, counted from 0.  Finite and ≥ 0.  Pure between observe() calls.   Thread: [train-thread].
+  static std::string layout() {
+    return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(ScheduleArgs)});
+  }
+
+  /// Returns the factor for `step`, counted from 0.  Finite and ≥ 0.  Pure between observe() calls.
+  /// Thread: [train-thread].
   virtual double factor(int64_t step) const = 0;
-  /// Is told every evaluated score ("ppl.perplexity", 31.2), for schedules that react to one.   Thread: [train-thread].
+
+  /// Is told every evaluated score ("ppl.perplexity", 31.2), for schedules that react to one.
+  /// Thread: [train-thread].
   virtual void observe(std::string_view, double) {}
+
   virtual void state(StateIo&) {}
 };
 

@@ -7,9 +7,10 @@
 //     }
 //   };
 //
-// The default is the member's initialiser, the type is the member's type: bool, int64_t, double, std::string,
-// std::vector<T>, std::map<std::string, T>, std::optional<T>, a struct with its own describe(), Use<Interface>, or Value (free form).
-// The host has validated and completed the table before a component reads it.
+// The default is the member's initialiser, the type is the member's type: bool, int64_t, double,
+// std::string, std::vector<T>, std::map<std::string, T>, std::optional<T>, a struct with its own
+// describe(), Use<Interface>, or Value (free form). The host has validated and completed the table
+// before a component reads it.
 #pragma once
 
 #include <concepts>
@@ -35,19 +36,20 @@ class Use {
   Use() = default;
 
   /// The default component, with its own defaults.
-  explicit Use(const char* type) {
-    value_["type"] = type;
-  }
+  explicit Use(const char* type) { value_["type"] = type; }
 
   Use(Value value, Host* host) : value_(std::move(value)), host_(host) {}
 
   /// True when neither a default nor the recipe names a component.
   bool empty() const { return value_.is_null(); }
+
   const Value& value() const { return value_; }
+
   /// Who would make it; null until the host has read the table.
   Host* host() const { return host_; }
 
-  /// Makes the component.  Throws: Error when empty, or what its constructor throws.   Thread: [main-thread].
+  /// Makes the component.  Throws: Error when empty, or what its constructor throws.   Thread:
+  /// [main-thread].
   std::unique_ptr<Interface> make(const typename Interface::Args& args) const {
     MORTISE_CHECK(!empty() && host_ != nullptr, "no {} was chosen here", Interface::kInterface);
     return mortise::make<Interface>(*host_, value_, args);
@@ -62,7 +64,9 @@ template <class Config>
 class Schema;
 
 template <class Config>
-concept Described = requires(Schema<Config>& schema) { Config::describe(schema); };
+concept Described = requires(Schema<Config>& schema) {
+  Config::describe(schema);
+};
 
 namespace detail {
 
@@ -82,18 +86,61 @@ std::vector<FieldInfo> fields_of();
 class FieldRef {
  public:
   explicit FieldRef(FieldInfo& info) : info_(&info) {}
+
   /// Bounds of a number, or of each number of an array; both ends included.
-  FieldRef& range(double min, double max) { info_->min = min; info_->max = max; return *this; }
-  FieldRef& min(double value) { info_->min = value; return *this; }
-  FieldRef& max(double value) { info_->max = value; return *this; }
+  FieldRef& range(double min, double max) {
+    info_->min = min;
+    info_->max = max;
+    return *this;
+  }
+
+  FieldRef& min(double value) {
+    info_->min = value;
+    return *this;
+  }
+
+  FieldRef& max(double value) {
+    info_->max = value;
+    return *this;
+  }
+
   /// A lower bound that is itself not allowed: lr > 0.
-  FieldRef& above(double value) { info_->min = value; info_->min_excluded = true; return *this; }
-  FieldRef& one_of(std::vector<Value> choices) { info_->choices = std::move(choices); return *this; }
-  FieldRef& required() { info_->required = true; info_->default_value = Value(); return *this; }
-  FieldRef& unit(std::string name) { info_->unit = std::move(name); return *this; }
-  FieldRef& since(std::string version) { info_->since = std::move(version); return *this; }
-  FieldRef& renamed_from(std::string key) { info_->renamed_from = std::move(key); return *this; }
-  FieldRef& secret() { info_->secret = true; return *this; }
+  FieldRef& above(double value) {
+    info_->min = value;
+    info_->min_excluded = true;
+    return *this;
+  }
+
+  FieldRef& one_of(std::vector<Value> choices) {
+    info_->choices = std::move(choices);
+    return *this;
+  }
+
+  FieldRef& required() {
+    info_->required = true;
+    info_->default_value = Value();
+    return *this;
+  }
+
+  FieldRef& unit(std::string name) {
+    info_->unit = std::move(name);
+    return *this;
+  }
+
+  FieldRef& since(std::string version) {
+    info_->since = std::move(version);
+    return *this;
+  }
+
+  FieldRef& renamed_from(std::string key) {
+    info_->renamed_from = std::move(key);
+    return *this;
+  }
+
+  FieldRef& secret() {
+    info_->secret = true;
+    return *this;
+  }
 
  private:
   FieldInfo* info_;
@@ -110,18 +157,28 @@ class Schema {
     info.name = name;
     info.doc = std::move(doc);
     info.default_value = detail::Codec<T>::write(defaults.*member);
-    members_.push_back({name,
-                        [member](Config& c, const Value& v, Host* h) { c.*member = detail::Codec<T>::read(v, h); },
-                        [member](const Config& c) { return detail::Codec<T>::write(c.*member); }});
+    members_.push_back(
+        {name,
+         [member](Config& c, const Value& v, Host* h) { c.*member = detail::Codec<T>::read(v, h); },
+         [member](const Config& c) { return detail::Codec<T>::write(c.*member); }});
     return FieldRef(info);
   }
 
-  /// A condition between parameters, kept as data: rule("heads % kv_heads == 0", "kv_heads must divide heads").
-  void rule(std::string expression, std::string message) { info_.rules.push_back({std::move(expression), std::move(message)}); }
+  /// A condition between parameters, kept as data: rule("heads % kv_heads == 0", "kv_heads must
+  /// divide heads").
+  void rule(std::string expression, std::string message) {
+    info_.rules.push_back({std::move(expression), std::move(message)});
+  }
+
   /// What this component can do, optionally only when an expression holds.
-  void provides(std::string capability, std::string when = {}) { info_.provides.push_back({std::move(capability), std::move(when)}); }
+  void provides(std::string capability, std::string when = {}) {
+    info_.provides.push_back({std::move(capability), std::move(when)});
+  }
+
   /// What this component needs of the ones it works with.
-  void needs(std::string capability, std::string when = {}) { info_.needs.push_back({std::move(capability), std::move(when)}); }
+  void needs(std::string capability, std::string when = {}) {
+    info_.needs.push_back({std::move(capability), std::move(when)});
+  }
 
   const SchemaInfo& info() const { return info_; }
 
@@ -189,35 +246,45 @@ inline FieldInfo field_shape(FieldType type) {
 template <>
 struct Codec<bool> {
   static FieldInfo shape() { return field_shape(FieldType::Bool); }
+
   static bool read(const Value& v, Host*) { return v.as_bool(); }
+
   static Value write(bool v) { return v; }
 };
 
 template <>
 struct Codec<int64_t> {
   static FieldInfo shape() { return field_shape(FieldType::Int); }
+
   static int64_t read(const Value& v, Host*) { return v.as_int(); }
+
   static Value write(int64_t v) { return v; }
 };
 
 template <>
 struct Codec<double> {
   static FieldInfo shape() { return field_shape(FieldType::Float); }
+
   static double read(const Value& v, Host*) { return v.as_float(); }
+
   static Value write(double v) { return v; }
 };
 
 template <>
 struct Codec<std::string> {
   static FieldInfo shape() { return field_shape(FieldType::String); }
+
   static std::string read(const Value& v, Host*) { return v.as_string(); }
+
   static Value write(const std::string& v) { return v; }
 };
 
 template <>
 struct Codec<Value> {
   static FieldInfo shape() { return field_shape(FieldType::Any); }
+
   static Value read(const Value& v, Host*) { return v; }
+
   static Value write(const Value& v) { return v; }
 };
 
@@ -228,11 +295,13 @@ struct Codec<std::vector<T>> {
     info.element.push_back(Codec<T>::shape());
     return info;
   }
+
   static std::vector<T> read(const Value& v, Host* host) {
     std::vector<T> out;
     for (const Value& item : v.as_array()) out.push_back(Codec<T>::read(item, host));
     return out;
   }
+
   static Value write(const std::vector<T>& v) {
     Value out = Value::array();
     for (const T& item : v) out.as_array().push_back(Codec<T>::write(item));
@@ -247,11 +316,13 @@ struct Codec<std::map<std::string, T>> {
     info.element.push_back(Codec<T>::shape());
     return info;
   }
+
   static std::map<std::string, T> read(const Value& v, Host* host) {
     std::map<std::string, T> out;
     for (const auto& [key, item] : v.as_table()) out.emplace(key, Codec<T>::read(item, host));
     return out;
   }
+
   static Value write(const std::map<std::string, T>& v) {
     Value out = Value::table();
     for (const auto& [key, item] : v) out[key] = Codec<T>::write(item);
@@ -266,7 +337,9 @@ struct Codec<std::optional<T>> {
     info.optional = true;
     return info;
   }
+
   static std::optional<T> read(const Value& v, Host* host) { return Codec<T>::read(v, host); }
+
   static Value write(const std::optional<T>& v) { return v ? Codec<T>::write(*v) : Value(); }
 };
 
@@ -277,7 +350,9 @@ struct Codec<Use<Interface>> {
     info.interface_id = Interface::kInterface;
     return info;
   }
+
   static Use<Interface> read(const Value& v, Host* host) { return {v, host}; }
+
   static Value write(const Use<Interface>& v) { return v.value(); }
 };
 
@@ -288,10 +363,12 @@ struct Codec<T> {
     info.nested = fields_of<T>();
     return info;
   }
+
   static T read(const Value& v, Host* host) {
     v.as_table();  // throws when it is something else
     return read_config<T>(v, host);
   }
+
   static Value write(const T& v) { return write_config(v); }
 };
 

@@ -1,7 +1,8 @@
-// The parameter schema of a component as plain data: what plugin.toml carries and the host validates with.
+// The parameter schema of a component as plain data: what plugin.toml carries and the host
+// validates with.
 //
-// It is written by Schema<Config> in the plugin, travels as JSON, and is read back by the host, which checks every
-// key, type, range, choice and rule of a recipe without opening the plugin.
+// It is written by Schema<Config> in the plugin, travels as JSON, and is read back by the host,
+// which checks every key, type, range, choice and rule of a recipe without opening the plugin.
 #pragma once
 
 #include <optional>
@@ -32,22 +33,24 @@ struct MORTISE_API FieldInfo {
   std::string name;
   std::string doc;
   FieldType type = FieldType::Any;
-  std::string unit;         // "bytes", "seconds", "tokens", "steps", …; strings such as "4GiB" are read by it
-  std::string since;        // version of the plugin that added it
-  std::string renamed_from; // the old key, still accepted with a warning
-  std::string interface_id; // of a Component
-  Value default_value;      // null: none
+  std::string
+      unit;  // "bytes", "seconds", "tokens", "steps", …; strings such as "4GiB" are read by it
+  std::string since;         // version of the plugin that added it
+  std::string renamed_from;  // the old key, still accepted with a warning
+  std::string interface_id;  // of a Component
+  Value default_value;       // null: none
   bool required = false;
-  bool optional = false;    // std::optional: absent is a value of its own
-  bool secret = false;      // never printed
+  bool optional = false;  // std::optional: absent is a value of its own
+  bool secret = false;    // never printed
   std::optional<double> min, max;
   bool min_excluded = false;
   std::vector<Value> choices;
-  std::vector<FieldInfo> element;   // of an Array or Map: exactly one
-  std::vector<FieldInfo> nested;    // of a Table
+  std::vector<FieldInfo> element;  // of an Array or Map: exactly one
+  std::vector<FieldInfo> nested;   // of a Table
 };
 
-/// A cross-field rule: an expression over parameters that must hold (grammar: docs/explanation/recipe_language.md).
+/// A cross-field rule: an expression over parameters that must hold (grammar:
+/// docs/explanation/recipe_language.md).
 struct Rule {
   std::string expression;  // "k <= experts", "heads % kv_heads == 0", "a implies b"
   std::string message;     // what to tell when it does not hold

@@ -1,8 +1,9 @@
 // One function saves and loads a component's state: state(StateIo&) names each piece once.
 //
-// The host implements StateIo twice, for saving and for loading; a name is unique within one component.
-// Loading a piece that the file does not hold, or of another shape, is an error.  Everything in it is restored
-// bit for bit, because a resumed run must equal one that never stopped.
+// The host implements StateIo twice, for saving and for loading; a name is unique within one
+// component. Loading a piece that the file does not hold, or of another shape, is an error.
+// Everything in it is restored bit for bit, because a resumed run must equal one that never
+// stopped.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,8 @@ class MORTISE_API StateIo {
   void real(std::string_view name, double& value);
   void flag(std::string_view name, bool& value);
   void text(std::string_view name, std::string& value);
-  /// A list of tensors, stored as name.0, name.1, …; its length must not change.  (defined in libmortise_sdk_torch)
+  /// A list of tensors, stored as name.0, name.1, …; its length must not change.  (defined in
+  /// libmortise_sdk_torch)
   void tensors(std::string_view name, std::vector<at::Tensor>& tensors);
 };
 

@@ -1,7 +1,8 @@
-// The build tag: how this translation unit was compiled, "key=value;…".  The host compares it field by field.
+// The build tag: how this translation unit was compiled, "key=value;…".  The host compares it field
+// by field.
 //
-// Equal are required: sdk major, stdlib, cxx11, debug, san; torch major.minor in the tensor tier; cuda major when there
-// is device code.  `compiler` and `build` are notes only.
+// Equal are required: sdk major, stdlib, cxx11, debug, san; torch major.minor in the tensor tier;
+// cuda major when there is device code.  `compiler` and `build` are notes only.
 #pragma once
 
 #include "mortise/version.hpp"
@@ -35,9 +36,9 @@
 #endif
 
 #ifdef MORTISE_SDK_TORCH
-#define MORTISE_TAG_TORCH                                                                 \
-  "torch=" MORTISE_TAG_TEXT(TORCH_VERSION_MAJOR) "." MORTISE_TAG_TEXT(TORCH_VERSION_MINOR) \
-      "." MORTISE_TAG_TEXT(TORCH_VERSION_PATCH) ";"
+#define MORTISE_TAG_TORCH                                              \
+  "torch=" MORTISE_TAG_TEXT(TORCH_VERSION_MAJOR) "." MORTISE_TAG_TEXT( \
+      TORCH_VERSION_MINOR) "." MORTISE_TAG_TEXT(TORCH_VERSION_PATCH) ";"
 #else
 #define MORTISE_TAG_TORCH ""
 #endif
@@ -54,6 +55,7 @@
 #define MORTISE_TAG_BUILD "build=debug"
 #endif
 
-#define MORTISE_BUILD_TAG                                                             \
-  "sdk=" MORTISE_VERSION ";" MORTISE_TAG_STDLIB MORTISE_TAG_DEBUG MORTISE_TAG_SAN      \
-      MORTISE_TAG_TORCH MORTISE_TAG_CUDA "compiler=" __VERSION__ ";" MORTISE_TAG_BUILD
+#define MORTISE_BUILD_TAG                                                                     \
+  "sdk=" MORTISE_VERSION                                                                      \
+  ";" MORTISE_TAG_STDLIB MORTISE_TAG_DEBUG MORTISE_TAG_SAN MORTISE_TAG_TORCH MORTISE_TAG_CUDA \
+  "compiler=" __VERSION__ ";" MORTISE_TAG_BUILD

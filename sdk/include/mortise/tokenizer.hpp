@@ -25,6 +25,7 @@ struct Encoding {
     int64_t begin = 0, end = 0;  // byte offsets into the encoded text, end excluded
     bool operator==(const Span&) const = default;
   };
+
   std::vector<int32_t> ids;
   std::vector<Span> offsets;  // as many as ids, or empty
 };
@@ -51,8 +52,12 @@ class MORTISE_API Tokenizer : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<ext::TrainableTokenizer>;
   static constexpr const char* kInterface = "tokenizer/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(EncodeOptions), MORTISE_TYPE(Encoding), MORTISE_TYPE(Encoding::Span),
+    return layout_fingerprint({MORTISE_COMMON_TYPES,
+                               MORTISE_TYPE(EncodeOptions),
+                               MORTISE_TYPE(Encoding),
+                               MORTISE_TYPE(Encoding::Span),
                                MORTISE_MEMBER(Encoding, offsets)});
   }
 
@@ -63,7 +68,8 @@ class MORTISE_API Tokenizer : public Component {
   virtual void save(const std::string& directory) const = 0;
   /// Encodes UTF-8; invalid bytes are read as U+FFFD.   Thread: [any-thread, concurrent].
   virtual Encoding encode(std::string_view text, const EncodeOptions& options) const = 0;
-  /// Decodes ids; bytes that are no UTF-8 become U+FFFD.  Throws: DataError on an unknown id.   Thread: [any-thread, concurrent].
+  /// Decodes ids; bytes that are no UTF-8 become U+FFFD.  Throws: DataError on an unknown id.
+  /// Thread: [any-thread, concurrent].
   virtual std::string decode(const std::vector<int32_t>& ids, bool skip_special) const = 0;
   /// The largest id plus one.   Thread: [any-thread].
   virtual int64_t vocab_size() const = 0;

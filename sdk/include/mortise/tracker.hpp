@@ -17,12 +17,12 @@
 namespace mortise {
 
 struct RunInfo {
-  std::string directory;      // the run directory, absolute; a tracker writes below it only
-  std::string name;           // of the recipe
-  std::string recipe;         // resolved.toml, as text
-  std::string plan;           // plan.txt, as text
+  std::string directory;  // the run directory, absolute; a tracker writes below it only
+  std::string name;       // of the recipe
+  std::string recipe;     // resolved.toml, as text
+  std::string plan;       // plan.txt, as text
   int64_t total_steps = 0;
-  int64_t resumed_step = 0;   // > 0: this run goes on; what was logged after that step is dropped
+  int64_t resumed_step = 0;  // > 0: this run goes on; what was logged after that step is dropped
 };
 
 struct Scalar {
@@ -32,17 +32,18 @@ struct Scalar {
 
 /// Scores of one evaluation of one metric.
 struct ScoreReport {
-  std::string name;           // the recipe's name: "ppl" of [eval.ppl]
-  std::string data;           // what was evaluated
+  std::string name;  // the recipe's name: "ppl" of [eval.ppl]
+  std::string data;  // what was evaluated
   std::string signature;
   std::vector<Score> scores;
 };
 
 struct RunSummary {
-  std::string status;         // "done", "interrupted", "failed"
+  std::string status;  // "done", "interrupted", "failed"
   int64_t steps = 0;
   double wall_seconds = 0;
-  std::vector<std::pair<std::string, std::string>> facts;  // shown as a table: "peak tensor memory" → "412 MiB"
+  std::vector<std::pair<std::string, std::string>>
+      facts;  // shown as a table: "peak tensor memory" → "412 MiB"
 };
 
 class MORTISE_API Tracker : public Component {
@@ -51,20 +52,31 @@ class MORTISE_API Tracker : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "tracker/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(RunInfo), MORTISE_MEMBER(RunInfo, resumed_step), MORTISE_TYPE(Scalar),
-                               MORTISE_TYPE(ScoreReport), MORTISE_TYPE(RunSummary), MORTISE_MEMBER(RunSummary, facts)});
+    return layout_fingerprint({MORTISE_COMMON_TYPES,
+                               MORTISE_TYPE(RunInfo),
+                               MORTISE_MEMBER(RunInfo, resumed_step),
+                               MORTISE_TYPE(Scalar),
+                               MORTISE_TYPE(ScoreReport),
+                               MORTISE_TYPE(RunSummary),
+                               MORTISE_MEMBER(RunSummary, facts)});
   }
 
   /// Opens its files.  Throws: Error{Io}.   Thread: [main-thread], as all calls here.
   virtual void start(const RunInfo& info) = 0;
-  /// Logs the values of one step; must not block on slow storage.  Lifetime: the span lives for the call.
+  /// Logs the values of one step; must not block on slow storage.  Lifetime: the span lives for the
+  /// call.
   virtual void scalars(int64_t step, std::span<const Scalar> values) = 0;
+
   /// Logs a text, for example generated samples (Markdown).
   virtual void text(int64_t /*step*/, std::string_view /*name*/, std::string_view /*text*/) {}
+
   virtual void scores(int64_t /*step*/, const ScoreReport& /*report*/) {}
+
   /// Makes what was logged so far durable.
   virtual void flush() {}
+
   virtual void finish(const RunSummary& summary) = 0;
 };
 

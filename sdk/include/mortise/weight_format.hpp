@@ -1,4 +1,5 @@
-// Interface `weight_format`: how named tensors are stored in a directory.  Bytes and shapes only: plain tier.
+// Interface `weight_format`: how named tensors are stored in a directory.  Bytes and shapes only:
+// plain tier.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,8 @@ class MORTISE_API WeightReader {
   virtual std::span<const std::byte> data(size_t index) const = 0;
 };
 
-/// Writes a directory.  Order of calls: write once per planned tensor, in order, then commit.   Thread: [one thread at a time].
+/// Writes a directory.  Order of calls: write once per planned tensor, in order, then commit.
+/// Thread: [one thread at a time].
 class MORTISE_API WeightWriter {
  public:
   virtual ~WeightWriter();
@@ -47,16 +49,20 @@ class MORTISE_API WeightFormat : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "weight_format/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_COMMON_TYPES, MORTISE_TYPE(StoredTensor), MORTISE_MEMBER(StoredTensor, bytes)});
+    return layout_fingerprint(
+        {MORTISE_COMMON_TYPES, MORTISE_TYPE(StoredTensor), MORTISE_MEMBER(StoredTensor, bytes)});
   }
 
-  /// Says whether the directory holds weights of this format, by file names only.   Thread: [any-thread], as all calls here.
+  /// Says whether the directory holds weights of this format, by file names only.   Thread:
+  /// [any-thread], as all calls here.
   virtual bool recognises(const std::string& directory) const = 0;
   /// Opens and checks headers; no tensor is read.  Throws: DataError naming file and tensor.
   virtual std::unique_ptr<WeightReader> open(const std::string& directory) const = 0;
   /// Plans the files for these tensors (shards, index).  Throws: Error{Io}.
-  virtual std::unique_ptr<WeightWriter> create(const std::string& directory, std::vector<StoredTensor> tensors) const = 0;
+  virtual std::unique_ptr<WeightWriter> create(const std::string& directory,
+                                               std::vector<StoredTensor> tensors) const = 0;
 };
 
 }  // namespace mortise

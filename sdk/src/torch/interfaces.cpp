@@ -15,7 +15,8 @@ Device::~Device() = default;
 
 std::vector<at::Tensor> zeros_like(const Slots& slots) {
   std::vector<at::Tensor> tensors;
-  for (const Slot& slot : slots) tensors.push_back(at::zeros(slot.param.sizes(), slot.param.options().dtype(at::kFloat)));
+  for (const Slot& slot : slots)
+    tensors.push_back(at::zeros(slot.param.sizes(), slot.param.options().dtype(at::kFloat)));
   return tensors;
 }
 

@@ -7,15 +7,20 @@
 
 namespace mortise {
 
-KvCache::KvCache(int64_t num_layers, int64_t capacity) : layers_(static_cast<size_t>(num_layers)), capacity_(capacity) {}
+KvCache::KvCache(int64_t num_layers, int64_t capacity)
+    : layers_(static_cast<size_t>(num_layers)), capacity_(capacity) {}
 
-std::pair<at::Tensor, at::Tensor> KvCache::append(int64_t layer, const at::Tensor& k_BTGK, const at::Tensor& v_BTGK) {
+std::pair<at::Tensor, at::Tensor> KvCache::append(int64_t layer,
+                                                  const at::Tensor& k_BTGK,
+                                                  const at::Tensor& v_BTGK) {
   const int64_t total = length_ + k_BTGK.size(1);
   MORTISE_CHECK_LE(total, capacity_, "the cache of keys and values is full");
   Layer& store = layers_.at(static_cast<size_t>(layer));
   if (!store.k.defined()) {
-    store.k = at::empty({k_BTGK.size(0), capacity_, k_BTGK.size(2), k_BTGK.size(3)}, k_BTGK.options());
-    store.v = at::empty({v_BTGK.size(0), capacity_, v_BTGK.size(2), v_BTGK.size(3)}, v_BTGK.options());
+    store.k =
+        at::empty({k_BTGK.size(0), capacity_, k_BTGK.size(2), k_BTGK.size(3)}, k_BTGK.options());
+    store.v =
+        at::empty({v_BTGK.size(0), capacity_, v_BTGK.size(2), v_BTGK.size(3)}, v_BTGK.options());
   }
   store.k.narrow(1, length_, k_BTGK.size(1)).copy_(k_BTGK);
   store.v.narrow(1, length_, v_BTGK.size(1)).copy_(v_BTGK);

@@ -9,10 +9,17 @@ namespace mortise {
 LinearOp::~LinearOp() = default;
 Linear::~Linear() = default;
 
-Linear::Linear(const BuildContext& build, int64_t in_features, int64_t out_features, LinearOptions options)
+Linear::Linear(const BuildContext& build,
+               int64_t in_features,
+               int64_t out_features,
+               LinearOptions options)
     : in_features_(in_features), out_features_(out_features) {
-  MORTISE_CHECK(in_features > 0 && out_features > 0, "a linear layer needs positive sizes, got {} → {}", in_features, out_features);
-  weight_ = add_parameter("weight", {out_features, in_features}, build, Init::normal(options.residual));
+  MORTISE_CHECK(in_features > 0 && out_features > 0,
+                "a linear layer needs positive sizes, got {} → {}",
+                in_features,
+                out_features);
+  weight_ =
+      add_parameter("weight", {out_features, in_features}, build, Init::normal(options.residual));
   if (options.bias) bias_ = add_parameter("bias", {out_features}, build, Init::zeros());
 }
 
@@ -20,9 +27,12 @@ at::Tensor Linear::operator()(const at::Tensor& x) const { return run(ops_.size(
 
 at::Tensor Linear::run(size_t depth, const at::Tensor& x) const {
   if (depth == 0) return ops::linear(x, weight_, bias_);
-  return ops_[depth - 1]->forward(*this, x, [this, depth](const at::Tensor& inner) { return run(depth - 1, inner); });
+  return ops_[depth - 1]->forward(
+      *this, x, [this, depth](const at::Tensor& inner) { return run(depth - 1, inner); });
 }
 
-void Linear::wrap(std::string name, std::shared_ptr<LinearOp> op) { ops_.push_back(add_child(std::move(name), std::move(op))); }
+void Linear::wrap(std::string name, std::shared_ptr<LinearOp> op) {
+  ops_.push_back(add_child(std::move(name), std::move(op)));
+}
 
 }  // namespace mortise

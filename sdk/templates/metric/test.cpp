@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+
 #include <mortise/metric.hpp>
 #include <mortise/testing.hpp>
 

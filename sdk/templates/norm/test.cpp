@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
+
 #include <mortise/testing.hpp>
 #include <mortise/torch/norm.hpp>
 

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+
 #include <mortise/schedule.hpp>
 #include <mortise/testing.hpp>
 

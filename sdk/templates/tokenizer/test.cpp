@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+
 #include <mortise/testing.hpp>
 #include <mortise/tokenizer.hpp>
 

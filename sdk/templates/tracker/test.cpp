@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+
 #include <mortise/file.hpp>
 #include <mortise/testing.hpp>
 #include <mortise/tracker.hpp>

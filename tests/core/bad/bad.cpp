@@ -28,17 +28,26 @@ struct Exact : mortise::Metric {
 #endif
     return {s.prediction == s.references.front() ? 1.0 : 0.0, 1.0};
   }
-  std::vector<mortise::Score> compute(const mortise::Stats& sum) const override { return {{"exact", sum[1] > 0 ? sum[0] / sum[1] : 0}}; }
+
+  std::vector<mortise::Score> compute(const mortise::Stats& sum) const override {
+    return {{"exact", sum[1] > 0 ? sum[0] / sum[1] : 0}};
+  }
+
   std::string signature() const override { return "v1"; }
 #if defined(BAD_LEAKS)
   Exact() { leak_ = new char[1000]; }
+
   char* leak_;
 #endif
 };
 
 [[maybe_unused]] void crash() { std::raise(SIGSEGV); }
+
 [[maybe_unused]] void leave() { std::exit(0); }
-[[maybe_unused]] void fail() { throw mortise::Error(mortise::Code::Plugin, "the licence server is down", "start it"); }
+
+[[maybe_unused]] void fail() {
+  throw mortise::Error(mortise::Code::Plugin, "the licence server is down", "start it");
+}
 
 #if defined(BAD_MAGIC) || defined(BAD_ABI) || defined(BAD_SIZE)
 mortise_plugin descriptor() {
@@ -67,7 +76,9 @@ mortise_plugin descriptor() {
 #if defined(BAD_NO_ENTRY)
 extern "C" MORTISE_API int some_other_symbol() { return 1; }
 #elif defined(BAD_THROWS)
-extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(const mortise_error_sink*) { throw std::runtime_error("thrown out of the entry"); }
+extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(const mortise_error_sink*) {
+  throw std::runtime_error("thrown out of the entry");
+}
 #elif defined(BAD_MAGIC) || defined(BAD_ABI) || defined(BAD_SIZE)
 extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(const mortise_error_sink*) {
   static const mortise_plugin instance = descriptor();
@@ -79,6 +90,7 @@ extern "C" MORTISE_API const mortise_plugin* mortise_plugin_entry(const mortise_
 namespace mortise::missing {
 int frobnicate(const std::string&);
 }
+
 [[maybe_unused]] static const int kUsed = mortise::missing::frobnicate("x");
 #endif
 #if defined(BAD_LIBRARY)
@@ -91,13 +103,19 @@ MORTISE_API int exported_by_mistake() { return 1; }
 }  // namespace mortise::extra
 #endif
 
-MORTISE_PLUGIN("org.bad.metric", "1.0.0", "MIT", mortise::component<Exact>("exact", "share of equal texts")
+MORTISE_PLUGIN("org.bad.metric",
+               "1.0.0",
+               "MIT",
+               mortise::component<Exact>("exact", "share of equal texts")
 #if defined(BAD_ENTRY_CRASHES)
-, mortise::on_load(&crash)
+                   ,
+               mortise::on_load(&crash)
 #elif defined(BAD_ENTRY_EXITS)
-, mortise::on_load(&leave)
+                   ,
+               mortise::on_load(&leave)
 #elif defined(BAD_ENTRY_REPORTS)
-, mortise::on_load(&fail)
+                   ,
+               mortise::on_load(&fail)
 #endif
 );
 #endif

@@ -1,7 +1,7 @@
 // Texts that are no recipes: nothing crashes, nothing hangs, and every one gets its sentence.
-#include <doctest/doctest.h>
-
 #include <ctime>
+
+#include <doctest/doctest.h>
 
 #include "core/recipe/resolve.hpp"
 #include "core/recipe/toml_read.hpp"
@@ -17,11 +17,17 @@ const fake::Plugins& plugins() {
   return all;
 }
 
-std::string messages(const std::string& text) { return render(check_recipe_text(text, "bad.toml", plugins().catalog()).diagnostics, false); }
+std::string messages(const std::string& text) {
+  return render(check_recipe_text(text, "bad.toml", plugins().catalog()).diagnostics, false);
+}
 
-std::string of_file(const std::string& path) { return render(check_recipe(path, plugins().catalog()).diagnostics, false); }
+std::string of_file(const std::string& path) {
+  return render(check_recipe(path, plugins().catalog()).diagnostics, false);
+}
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::string repeated(std::string_view piece, int64_t times) {
   std::string out;
@@ -34,7 +40,9 @@ struct TempDir {
     std::string pattern = (fake::fs::temp_directory_path() / "mortise_bad_recipe_XXXXXX").string();
     path = mkdtemp(pattern.data());
   }
+
   ~TempDir() { fake::fs::remove_all(path); }
+
   std::string path;
 };
 
@@ -42,7 +50,8 @@ struct TempDir {
 
 TEST_SUITE("core.recipe.bad_input") {
   TEST_CASE("bytes that are no UTF-8 are named with their place") {
-    CHECK(contains(messages("a = 1\nb = \"\xc3\x28\"\n"), "error[E002] byte 0xc3 is not valid UTF-8   bad.toml:2:6"));
+    CHECK(contains(messages("a = 1\nb = \"\xc3\x28\"\n"),
+                   "error[E002] byte 0xc3 is not valid UTF-8   bad.toml:2:6"));
     CHECK(contains(messages("a = \"\xed\xa0\x80\""), "0xed is not valid UTF-8"));
     CHECK(contains(messages("a = \"\xf0\x9f\x98"), "0xf0 is not valid UTF-8"));
     CHECK(contains(messages(std::string("\xff\xfe") + "a"), "UTF-16, expected UTF-8"));
@@ -50,7 +59,8 @@ TEST_SUITE("core.recipe.bad_input") {
   }
 
   TEST_CASE("depth is refused before a parser recurses") {
-    CHECK(contains(messages("a" + repeated(".a", 100'000) + " = 1"), "nested deeper than 64 levels"));
+    CHECK(
+        contains(messages("a" + repeated(".a", 100'000) + " = 1"), "nested deeper than 64 levels"));
     CHECK(contains(messages("[a" + repeated(".a", 100'000) + "]"), "nested deeper"));
     CHECK(contains(messages("a = " + repeated("[", 100'000)), "nested deeper"));
     CHECK(contains(messages("a = " + repeated("{a=", 100'000)), "nested deeper"));
@@ -58,7 +68,8 @@ TEST_SUITE("core.recipe.bad_input") {
   }
 
   TEST_CASE("what only looks deep is fine") {
-    CHECK_FALSE(scan_toml("a = \"" + repeated("[.", 1000) + "\" # " + repeated("[", 1000)).has_value());
+    CHECK_FALSE(
+        scan_toml("a = \"" + repeated("[.", 1000) + "\" # " + repeated("[", 1000)).has_value());
     CHECK_FALSE(scan_toml("a = [" + repeated("{ b.c = 1.5 }, ", 1000) + "]").has_value());
     CHECK_FALSE(scan_toml("a = '''\n" + repeated("[.\n", 1000) + "'''").has_value());
   }
@@ -67,24 +78,31 @@ TEST_SUITE("core.recipe.bad_input") {
     const std::string whole = fake::kRecipe;
     for (size_t length = 0; length < whole.find("lr = "); length += 7) {
       CAPTURE(length);
-      const Outcome outcome = check_recipe_text(whole.substr(0, length), "cut.toml", plugins().catalog());
+      const Outcome outcome =
+          check_recipe_text(whole.substr(0, length), "cut.toml", plugins().catalog());
       CHECK_FALSE(outcome.ok());
     }
   }
 
   TEST_CASE("what trips the parser's own assertions is a syntax error with its line") {
-    CHECK(contains(messages("a = 1\n\n[`x]\nb = 2\n"), "error[E003] not TOML: this line is malformed   bad.toml:3:1"));
+    CHECK(contains(messages("a = 1\n\n[`x]\nb = 2\n"),
+                   "error[E003] not TOML: this line is malformed   bad.toml:3:1"));
   }
 
   TEST_CASE("letters of other scripts are text, and keys only in quotes") {
     CHECK(contains(messages("\xd0\xb6 = 1\n"), "error[E003] not TOML"));
-    CHECK(check_recipe_text(std::string(fake::kRecipe) + "[vars]\n\"\xd0\xb6\" = \"\"\"a\\\n  \xd0\xb6\"\"\"\n", "ok.toml", plugins().catalog()).ok());
+    CHECK(check_recipe_text(
+              std::string(fake::kRecipe) + "[vars]\n\"\xd0\xb6\" = \"\"\"a\\\n  \xd0\xb6\"\"\"\n",
+              "ok.toml",
+              plugins().catalog())
+              .ok());
   }
 
   TEST_CASE("empty files, BOM and CRLF") {
     CHECK(contains(messages(""), "task \"train\" needs [tokenizer]"));
     std::string crlf = "\xef\xbb\xbf";
-    for (const char c : std::string(fake::kRecipe)) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+    for (const char c : std::string(fake::kRecipe))
+      crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
     CHECK(check_recipe_text(crlf, "crlf.toml", plugins().catalog()).ok());
   }
 
@@ -106,18 +124,22 @@ TEST_SUITE("core.recipe.bad_input") {
     write_file(temp.path + "/c.toml", "type = \"adamw\"\nx = \"@a.toml\"\n");
     CHECK(contains(of_file(temp.path + "/a.toml"), "a.toml includes itself"));
     CHECK(contains(messages("vars = { a = \"${vars}\" }"), "refers to itself"));
-    CHECK(contains(messages("vars = { a = \"x${vars.b}\", b = \"x${vars.a}\" }"), "refers to itself"));
+    CHECK(contains(messages("vars = { a = \"x${vars.b}\", b = \"x${vars.a}\" }"),
+                   "refers to itself"));
   }
 
   TEST_CASE("references cannot expand without bound") {
-    std::string text = "[vars]\na0 = [\"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\"]\n";
+    std::string text =
+        "[vars]\na0 = [\"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\", \"x\"]\n";
     for (int i = 1; i < 12; ++i) {
       const std::string piece = "\"${vars.a" + std::to_string(i - 1) + "}\"";
       text += "a" + std::to_string(i) + " = [" + repeated(piece + ", ", 10) + "]\n";
     }
     CHECK(contains(messages(text), "expand to more than 200000 values"));
     std::string chain = "[vars]\nb0 = 1\n";
-    for (int i = 1; i < 5000; ++i) chain = "vars.b" + std::to_string(i) + " = \"${vars.b" + std::to_string(i - 1) + "}\"\n" + chain;
+    for (int i = 1; i < 5000; ++i)
+      chain =
+          "vars.b" + std::to_string(i) + " = \"${vars.b" + std::to_string(i - 1) + "}\"\n" + chain;
     CHECK(!messages(chain).empty());
   }
 

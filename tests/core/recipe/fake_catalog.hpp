@@ -1,18 +1,20 @@
-// A small fixed catalog made of manifests in a temporary folder: what recipe tests and the recipe fuzzer check against.
-// The schemas come from describe(), as in real plugins; the components do not exist.
+// A small fixed catalog made of manifests in a temporary folder: what recipe tests and the recipe
+// fuzzer check against. The schemas come from describe(), as in real plugins; the components do not
+// exist.
 #pragma once
-
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
 
-#include "core/plugin/catalog.hpp"
-#include "core/plugin/handshake.hpp"
+#include <stdlib.h>
+
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/schema.hpp"
 #include "mortise/tag.hpp"
+
+#include "core/plugin/catalog.hpp"
+#include "core/plugin/handshake.hpp"
 
 namespace mortise::core::fake {
 
@@ -22,6 +24,7 @@ struct Adamw {
   std::vector<double> betas = {0.9, 0.95};
   double eps = 1e-8;
   bool amsgrad = false;
+
   static void describe(Schema<Adamw>& s) {
     s.field("betas", &Adamw::betas, "decay rates").range(0, 1);
     s.field("eps", &Adamw::eps, "against division by zero").above(0);
@@ -31,6 +34,7 @@ struct Adamw {
 
 struct Lion {
   double beta1 = 0.9, beta2 = 0.99;
+
   static void describe(Schema<Lion>& s) {
     s.field("beta1", &Lion::beta1, "of the update").range(0, 1);
     s.field("beta2", &Lion::beta2, "of the momentum").range(0, 1).renamed_from("momentum");
@@ -51,6 +55,7 @@ struct Attention {
 
 struct Rope {
   double theta = 1e4;
+
   static void describe(Schema<Rope>& s) { s.field("theta", &Rope::theta, "base").above(0); }
 };
 
@@ -58,6 +63,7 @@ struct Gqa {
   int64_t heads = 4, kv_heads = 2;
   std::string kernel = "auto";
   Use<Position> position{"rope"};
+
   static void describe(Schema<Gqa>& s) {
     s.field("heads", &Gqa::heads, "query heads").min(1);
     s.field("kv_heads", &Gqa::kv_heads, "key and value heads").min(1);
@@ -71,6 +77,7 @@ struct Gqa {
 struct Prenorm {
   Use<Attention> attention;
   double dropout = 0;
+
   static void describe(Schema<Prenorm>& s) {
     s.field("attention", &Prenorm::attention, "mixes tokens").required();
     s.field("dropout", &Prenorm::dropout, "of the residual").range(0, 1);
@@ -80,6 +87,7 @@ struct Prenorm {
 
 struct Span {
   int64_t from = 0, to = 10;
+
   static void describe(Schema<Span>& s) {
     s.field("from", &Span::from, "first");
     s.field("to", &Span::to, "last");
@@ -94,6 +102,7 @@ struct Text {
   std::map<std::string, double> shares;
   std::optional<int64_t> limit;
   Value extra;
+
   static void describe(Schema<Text>& s) {
     s.field("path", &Text::path, "a file").required();
     s.field("buffer", &Text::buffer, "read ahead").unit("bytes");
@@ -109,8 +118,11 @@ struct Empty {
   static void describe(Schema<Empty>&) {}
 };
 
-inline std::string component_text(const std::string& name, const std::string& interface_id, const Value& schema) {
-  return "\n[[component]]\nname = \"" + name + "\"\ninterface = \"" + interface_id + "\"\ndoc = \"a fake\"\nlayout = \"l\"\nschema = '''" + to_json(schema) + "'''\n";
+inline std::string component_text(const std::string& name,
+                                  const std::string& interface_id,
+                                  const Value& schema) {
+  return "\n[[component]]\nname = \"" + name + "\"\ninterface = \"" + interface_id +
+         "\"\ndoc = \"a fake\"\nlayout = \"l\"\nschema = '''" + to_json(schema) + "'''\n";
 }
 
 template <class Config>
@@ -118,17 +130,39 @@ std::string component_text(const std::string& name, const std::string& interface
   return component_text(name, interface_id, mortise::describe<Config>().info().to_value());
 }
 
-inline void write_plugin(const std::string& folder, const std::string& id, const std::string& version, const std::string& components) {
+inline void write_plugin(const std::string& folder,
+                         const std::string& id,
+                         const std::string& version,
+                         const std::string& components) {
   fs::create_directories(folder + "/" + id);
-  write_file(folder + "/" + id + "/plugin.toml",
-             "[plugin]\nid = \"" + id + "\"\nversion = \"" + version + "\"\nlicense = \"Apache-2.0\"\nabi = 1\nfile = \"x.so\"\ntag = \"" MORTISE_BUILD_TAG
-             "\"\nglibc = \"\"\nglibcxx = \"\"\nbuild_id = \"\"\nsha256 = \"\"\n" + components);
+  write_file(
+      folder + "/" + id + "/plugin.toml",
+      "[plugin]\nid = \"" + id + "\"\nversion = \"" + version +
+          "\"\nlicense = \"Apache-2.0\"\nabi = 1\nfile = \"x.so\"\ntag = \"" MORTISE_BUILD_TAG
+          "\"\nglibc = \"\"\nglibcxx = \"\"\nbuild_id = \"\"\nsha256 = \"\"\n" +
+          components);
 }
 
 /// Facts of a host that knows every kind.
 inline HostFacts facts() {
   HostFacts out = plain_host_facts();
-  for (const char* kind : {"tokenizer", "data_source", "transform", "embedding", "layer", "norm", "head", "objective", "optimizer", "schedule", "metric", "weight_format", "tracker", "position", "attention", "device", "architecture"})
+  for (const char* kind : {"tokenizer",
+                           "data_source",
+                           "transform",
+                           "embedding",
+                           "layer",
+                           "norm",
+                           "head",
+                           "objective",
+                           "optimizer",
+                           "schedule",
+                           "metric",
+                           "weight_format",
+                           "tracker",
+                           "position",
+                           "attention",
+                           "device",
+                           "architecture"})
     out.interfaces.insert_or_assign(kind, InterfaceFact{std::string(kind) + "/1.0", "l"});
   return out;
 }
@@ -139,19 +173,42 @@ class Plugins {
   Plugins() {
     std::string pattern = (fs::temp_directory_path() / "mortise_recipe_test_XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
-    write_plugin(folder_, "org.mortise.optim", "1.2.0", component_text<Adamw>("adamw", "optimizer/1.0") + component_text<Lion>("lion", "optimizer/1.0"));
-    write_plugin(folder_, "org.mortise.model", "1.0.0",
-                 component_text<Empty>("token", "embedding/1.0") + component_text<Prenorm>("prenorm", "layer/1.0") + component_text<Empty>("rms_norm", "norm/1.0") +
-                     component_text<Empty>("lm", "head/1.0") + component_text<Gqa>("gqa", "attention/1.0") + component_text<Rope>("rope", "position/1.0"));
-    write_plugin(folder_, "org.mortise.data", "0.3.1",
-                 component_text<Text>("text", "data_source/1.0") + component_text<Empty>("clean", "transform/1.0") + component_text<Empty>("byte_bpe", "tokenizer/1.0"));
-    write_plugin(folder_, "org.mortise.rest", "1.0.0",
-                 component_text<Empty>("causal_lm", "objective/1.0") + component_text<Empty>("constant", "schedule/1.0") + component_text<Empty>("perplexity", "metric/1.0") +
-                     component_text<Empty>("rouge", "metric/1.0") + component_text<Empty>("hf_safetensors", "weight_format/1.0") + component_text<Empty>("html", "tracker/1.0") +
-                     component_text<Empty>("cpu", "device/1.0") + component_text<Empty>("llama", "architecture/1.0"));
+    write_plugin(folder_,
+                 "org.mortise.optim",
+                 "1.2.0",
+                 component_text<Adamw>("adamw", "optimizer/1.0") +
+                     component_text<Lion>("lion", "optimizer/1.0"));
+    write_plugin(folder_,
+                 "org.mortise.model",
+                 "1.0.0",
+                 component_text<Empty>("token", "embedding/1.0") +
+                     component_text<Prenorm>("prenorm", "layer/1.0") +
+                     component_text<Empty>("rms_norm", "norm/1.0") +
+                     component_text<Empty>("lm", "head/1.0") +
+                     component_text<Gqa>("gqa", "attention/1.0") +
+                     component_text<Rope>("rope", "position/1.0"));
+    write_plugin(folder_,
+                 "org.mortise.data",
+                 "0.3.1",
+                 component_text<Text>("text", "data_source/1.0") +
+                     component_text<Empty>("clean", "transform/1.0") +
+                     component_text<Empty>("byte_bpe", "tokenizer/1.0"));
+    write_plugin(folder_,
+                 "org.mortise.rest",
+                 "1.0.0",
+                 component_text<Empty>("causal_lm", "objective/1.0") +
+                     component_text<Empty>("constant", "schedule/1.0") +
+                     component_text<Empty>("perplexity", "metric/1.0") +
+                     component_text<Empty>("rouge", "metric/1.0") +
+                     component_text<Empty>("hf_safetensors", "weight_format/1.0") +
+                     component_text<Empty>("html", "tracker/1.0") +
+                     component_text<Empty>("cpu", "device/1.0") +
+                     component_text<Empty>("llama", "architecture/1.0"));
     reload();
   }
+
   ~Plugins() { fs::remove_all(folder_); }
+
   Plugins(const Plugins&) = delete;
   Plugins& operator=(const Plugins&) = delete;
 
@@ -159,11 +216,14 @@ class Plugins {
     write_plugin(folder_, id, version, components);
     reload();
   }
+
   const Catalog& catalog() const { return catalog_; }
+
   const std::string& folder() const { return folder_; }
 
  private:
   void reload() { catalog_ = Catalog::discover({{folder_}}, facts()); }
+
   std::string folder_;
   Catalog catalog_;
 };

@@ -1,15 +1,17 @@
 // The messages of the recipe engine, word by word: golden/*.toml against golden/*.txt.
-// `# --set …` lines at the top of a file are overrides.  MORTISE_UPDATE_GOLDEN=1 writes the .txt files; read the diff.
+// `# --set …` lines at the top of a file are overrides.  MORTISE_UPDATE_GOLDEN=1 writes the .txt
+// files; read the diff.
+#include <algorithm>
+#include <cstdlib>
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
+#include "mortise/file.hpp"
 
 #include "core/recipe/resolve.hpp"
 #include "core/recipe/sweep.hpp"
 #include "fake_catalog.hpp"
-#include "mortise/file.hpp"
 
 using namespace mortise;
 using namespace mortise::core;
@@ -30,7 +32,8 @@ const fake::Plugins& plugins() {
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -39,7 +42,8 @@ std::vector<Override> overrides_in(const std::string& text) {
   const std::string mark = "# --set ";
   for (size_t at = 0; text.compare(at, mark.size(), mark) == 0; at = text.find('\n', at) + 1) {
     const size_t begin = at + mark.size();
-    out.push_back({text.substr(begin, text.find('\n', at) - begin), static_cast<int32_t>(2 * out.size() + 3)});
+    out.push_back({text.substr(begin, text.find('\n', at) - begin),
+                   static_cast<int32_t>(2 * out.size() + 3)});
   }
   return out;
 }

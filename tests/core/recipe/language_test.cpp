@@ -1,4 +1,5 @@
-// The language beyond plain keys: includes, type swaps, overrides, references, stages, gates, sweeps, ranges, rules.
+// The language beyond plain keys: includes, type swaps, overrides, references, stages, gates,
+// sweeps, ranges, rules.
 #include <doctest/doctest.h>
 
 #include "core/recipe/expression.hpp"
@@ -21,7 +22,9 @@ const fake::Plugins& plugins() {
   return all;
 }
 
-Outcome check(const std::string& text, const std::vector<std::string>& sets = {}, ResolveOptions options = {}) {
+Outcome check(const std::string& text,
+              const std::vector<std::string>& sets = {},
+              ResolveOptions options = {}) {
   for (const std::string& set : sets) options.overrides.push_back({set, 3});
   Outcome outcome = check_recipe_text(text, "test.toml", plugins().catalog(), options);
   CAPTURE(render(outcome.diagnostics, false));
@@ -49,7 +52,8 @@ TEST_SUITE("core.recipe.language") {
     REQUIRE(outcome.resolved.dropped.size() == 1);
     CHECK(outcome.resolved.dropped[0].path == "optimizer.betas");
     CHECK(outcome.resolved.dropped[0].old_type == "adamw");
-    CHECK(outcome.resolved.dropped[0].because.place() == "override --set optimizer.type=lion (argument 3)");
+    CHECK(outcome.resolved.dropped[0].because.place() ==
+          "override --set optimizer.type=lion (argument 3)");
   }
 
   TEST_CASE("overrides of one command line form one layer, whatever their order") {
@@ -58,7 +62,12 @@ TEST_SUITE("core.recipe.language") {
   }
 
   TEST_CASE("an override is a TOML value, else a text; ~ removes") {
-    const Outcome outcome = check(fake::kRecipe, {"recipe.name=a b", "recipe.notes=\"7\"", "generate.prompts=[\"x\"]", "~eval.ppl", "run.steps=2K"});
+    const Outcome outcome = check(fake::kRecipe,
+                                  {"recipe.name=a b",
+                                   "recipe.notes=\"7\"",
+                                   "generate.prompts=[\"x\"]",
+                                   "~eval.ppl",
+                                   "run.steps=2K"});
     CHECK(at(outcome, "recipe.name") == Value("a b"));
     CHECK(at(outcome, "recipe.notes") == Value("7"));
     CHECK(at(outcome, "generate.prompts") == Value(Value::Array{"x"}));
@@ -68,8 +77,13 @@ TEST_SUITE("core.recipe.language") {
 
   TEST_CASE("a reference keeps its type, a text takes pieces, $${ is literal") {
     const std::string more = "vars = { n = 512, a = { type = \"gqa\", heads = 2 } }\n";
-    const Outcome outcome = check(more + fake::kRecipe, {"batch.seq_len=${vars.n}", "recipe.notes=n ${vars.n} $${x}", "model.layer.two={type=\"prenorm\", attention=\"${vars.a}\"}",
-                                                         "recipe.name=${env:MORTISE_NO_SUCH:other}", "run.dir=d", "batch.micro=${batch.global}"});
+    const Outcome outcome = check(more + fake::kRecipe,
+                                  {"batch.seq_len=${vars.n}",
+                                   "recipe.notes=n ${vars.n} $${x}",
+                                   "model.layer.two={type=\"prenorm\", attention=\"${vars.a}\"}",
+                                   "recipe.name=${env:MORTISE_NO_SUCH:other}",
+                                   "run.dir=d",
+                                   "batch.micro=${batch.global}"});
     CHECK(at(outcome, "batch.seq_len") == Value(512));
     CHECK(at(outcome, "batch.micro") == Value(8));
     CHECK(at(outcome, "recipe.notes") == Value("n 512 ${x}"));
@@ -88,10 +102,13 @@ TEST_SUITE("core.recipe.language") {
     const Outcome outcome = check(fake::kRecipe, {"optimizer.eps=1e-9"});
     const Node* optimizer = outcome.resolved.nodes.find("optimizer");
     CHECK(optimizer->find("lr")->origin.place() == "test.toml:23:6");
-    CHECK(optimizer->find("eps")->origin.place() == "override --set optimizer.eps=1e-9 (argument 3)");
+    CHECK(optimizer->find("eps")->origin.place() ==
+          "override --set optimizer.eps=1e-9 (argument 3)");
     CHECK(optimizer->find("amsgrad")->origin.place() == "default of adamw@1.2.0");
     CHECK(outcome.resolved.nodes.find_path("batch.micro")->origin.place() == "default of Mortise");
-    CHECK(to_toml_with_origins(outcome.resolved).find("eps = 1e-09  # override --set optimizer.eps=1e-9 (argument 3)") != std::string::npos);
+    CHECK(to_toml_with_origins(outcome.resolved)
+              .find("eps = 1e-09  # override --set optimizer.eps=1e-9 (argument 3)") !=
+          std::string::npos);
   }
 
   TEST_CASE("what a model folder says stands below the recipe") {
@@ -103,8 +120,10 @@ TEST_SUITE("core.recipe.language") {
     spec["layer"]["all"]["type"] = "prenorm";
     spec["layer"]["all"]["repeat"] = 3;
     spec["layer"]["all"]["attention"]["type"] = "gqa";
-    const std::string text = "model.from = \"dir\"\nmodel.layer.all.attention.kernel = \"sdpa\"\nrun.steps = 1\ntokenizer.type = \"byte_bpe\"\ndata.train.a = { type = \"text\", path = \"a\" }\n"
-                             "objective.type = \"causal_lm\"\noptimizer.type = \"adamw\"\n";
+    const std::string text =
+        "model.from = \"dir\"\nmodel.layer.all.attention.kernel = \"sdpa\"\nrun.steps = "
+        "1\ntokenizer.type = \"byte_bpe\"\ndata.train.a = { type = \"text\", path = \"a\" }\n"
+        "objective.type = \"causal_lm\"\noptimizer.type = \"adamw\"\n";
     check(text);
     ResolveOptions options;
     options.model_spec = &spec;
@@ -137,7 +156,8 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
     REQUIRE(outcome.resolved.stages.size() == 2);
     CHECK(outcome.resolved.stages[0].tree.at("eval").at("ppl").at("limit") == Value(5));
     CHECK(outcome.resolved.stages[1].tree.at("eval").at("ppl").at("limit") == Value(6));
-    CHECK(outcome.resolved.stages[1].tree.at("eval").at("rouge").at("data") == Value("runs/two-1/one/out/p.jsonl"));
+    CHECK(outcome.resolved.stages[1].tree.at("eval").at("rouge").at("data") ==
+          Value("runs/two-1/one/out/p.jsonl"));
     const Outcome again = check(to_toml(outcome.resolved));
     REQUIRE(again.resolved.stages.size() == 2);
     CHECK(again.resolved.stages[1].tree.at("eval") == outcome.resolved.stages[1].tree.at("eval"));
@@ -148,7 +168,8 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
     Value gate;
     gate["ppl.value"]["max_increase"] = "3%";
     gate["f1"]["min"] = 0.8;
-    const std::vector<std::pair<std::string, Scores>> earlier = {{"base", {{"ppl.value", 10}}}, {"mid", {{"f1", 0.9}}}};
+    const std::vector<std::pair<std::string, Scores>> earlier = {{"base", {{"ppl.value", 10}}},
+                                                                 {"mid", {{"f1", 0.9}}}};
     CHECK(check_gate({{"ppl.value", 10.2}, {"f1", 0.8}}, gate, earlier).empty());
     const auto failures = check_gate({{"ppl.value", 10.4}}, gate, earlier);
     REQUIRE(failures.size() == 2);
@@ -157,7 +178,9 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
   }
 
   TEST_CASE("a sweep is the product of its lists, zip advances together") {
-    const std::string text = std::string(fake::kRecipe) + "[sweep]\ngrid.optimizer.lr = [1e-3, 1e-4]\nzip.batch.micro = [2, 4]\nzip.batch.global = [4, 8]\nseeds = [1, 2, 3]\n";
+    const std::string text = std::string(fake::kRecipe) +
+                             "[sweep]\ngrid.optimizer.lr = [1e-3, 1e-4]\nzip.batch.micro = [2, "
+                             "4]\nzip.batch.global = [4, 8]\nseeds = [1, 2, 3]\n";
     const Outcome outcome = check(text);
     Diagnostics diagnostics;
     const auto runs = expand_sweep(outcome.resolved, diagnostics);
@@ -174,7 +197,14 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
   }
 
   TEST_CASE("missing components are listed by kind and name") {
-    const Outcome outcome = check_recipe_text(fake::kRecipe, "test.toml", plugins().catalog(), {{{"optimizer.type=muon", 1}, {"model.layer.dense.attention.position.type=alibi", 2}}, "", nullptr, ""});
+    const Outcome outcome = check_recipe_text(
+        fake::kRecipe,
+        "test.toml",
+        plugins().catalog(),
+        {{{"optimizer.type=muon", 1}, {"model.layer.dense.attention.position.type=alibi", 2}},
+         "",
+         nullptr,
+         ""});
     CHECK(outcome.missing == std::vector<std::string>{"optimizer/muon", "position/alibi"});
   }
 
@@ -182,14 +212,17 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
     const auto code = [&](std::vector<Override> overrides) {
       ResolveOptions options;
       options.overrides = std::move(overrides);
-      return RecipeErrors(check_recipe_text(fake::kRecipe, "t", plugins().catalog(), options).diagnostics).code();
+      return RecipeErrors(
+                 check_recipe_text(fake::kRecipe, "t", plugins().catalog(), options).diagnostics)
+          .code();
     };
     CHECK(code({{"optimizer.type=muon", 1}}) == Code::Plugin);
     CHECK(code({{"optimizer.type=muon", 1}, {"run.sede=1", 2}}) == Code::Usage);
   }
 
   TEST_CASE("starters validate") {
-    for (const char* task : {"train", "evaluate", "pipeline"}) check(starter_recipe(task, plugins().catalog()));
+    for (const char* task : {"train", "evaluate", "pipeline"})
+      check(starter_recipe(task, plugins().catalog()));
     CHECK_THROWS_AS(starter_recipe("dance", plugins().catalog()), Error);
   }
 

@@ -1,7 +1,8 @@
 // The way from a recipe's text to a checked, completed tree.
+#include "core/recipe/resolve.hpp"
+
 #include <doctest/doctest.h>
 
-#include "core/recipe/resolve.hpp"
 #include "core/recipe/tables.hpp"
 #include "fake_catalog.hpp"
 
@@ -52,7 +53,8 @@ TEST_SUITE("core.recipe") {
 
   TEST_CASE("a component gets its own parameters only") {
     const Outcome outcome = check(fake::kRecipe);
-    const Value own = component_config(outcome.resolved.tree.at("optimizer"), *find_slot("optimizer"));
+    const Value own =
+        component_config(outcome.resolved.tree.at("optimizer"), *find_slot("optimizer"));
     CHECK(own.find("lr") == nullptr);
     CHECK(own.find("clip_norm") == nullptr);
     CHECK(own.at("type") == Value("adamw"));

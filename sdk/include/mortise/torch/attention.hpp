@@ -17,8 +17,10 @@ class MORTISE_API Attention : public Module {
   using Args = AttentionArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "attention/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_BLOCK_TYPES, MORTISE_TYPE(AttentionArgs), MORTISE_MEMBER(AttentionArgs, width)});
+    return layout_fingerprint(
+        {MORTISE_BLOCK_TYPES, MORTISE_TYPE(AttentionArgs), MORTISE_MEMBER(AttentionArgs, width)});
   }
 
   /// Causal attention over in.x_BTD (already normalised), respecting segments, prefix and cache.

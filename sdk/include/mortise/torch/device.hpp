@@ -19,11 +19,15 @@ class MORTISE_API Device : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "device/1.0";
-  static std::string layout() { return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(MemoryStats)}); }
+
+  static std::string layout() {
+    return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(MemoryStats)});
+  }
 
   virtual ~Device();
   virtual at::Device device() const = 0;
-  /// A sentence for people and lock files: "cpu, 2 threads, avx512".   Thread: [any-thread], as all calls here.
+  /// A sentence for people and lock files: "cpu, 2 threads, avx512".   Thread: [any-thread], as all
+  /// calls here.
   virtual std::string description() const = 0;
   virtual int64_t total_bytes() const = 0;
   virtual MemoryStats memory() const = 0;

@@ -18,8 +18,10 @@ class MORTISE_API Embedding : public Module {
   using Args = EmbeddingArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "embedding/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(EmbeddingArgs), MORTISE_MEMBER(EmbeddingArgs, width)});
+    return layout_fingerprint(
+        {MORTISE_TENSOR_TYPES, MORTISE_TYPE(EmbeddingArgs), MORTISE_MEMBER(EmbeddingArgs, width)});
   }
 
   /// Shapes: ids_BT, positions_BT (int64) → x_BTD.   Thread: [train-thread].

@@ -17,7 +17,11 @@ class MORTISE_API Ffn : public Module {
   using Args = FfnArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "ffn/1.0";
-  static std::string layout() { return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(FfnArgs), MORTISE_MEMBER(FfnArgs, width)}); }
+
+  static std::string layout() {
+    return layout_fingerprint(
+        {MORTISE_TENSOR_TYPES, MORTISE_TYPE(FfnArgs), MORTISE_MEMBER(FfnArgs, width)});
+  }
 
   /// Shapes: x_…D → …D.   Thread: [train-thread].
   virtual at::Tensor forward(const at::Tensor& x) = 0;

@@ -30,11 +30,16 @@ class MORTISE_API Head : public Module {
   };
 
   static std::string layout() {
-    return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(HeadArgs), MORTISE_MEMBER(HeadArgs, embedding_path), MORTISE_TYPE(Dense)});
+    return layout_fingerprint({MORTISE_TENSOR_TYPES,
+                               MORTISE_TYPE(HeadArgs),
+                               MORTISE_MEMBER(HeadArgs, embedding_path),
+                               MORTISE_TYPE(Dense)});
   }
 
-  /// Shapes: hidden_ND → logits_NV.  N is a chunk: objectives never ask for all tokens at once.   Thread: [train-thread].
+  /// Shapes: hidden_ND → logits_NV.  N is a chunk: objectives never ask for all tokens at once.
+  /// Thread: [train-thread].
   virtual at::Tensor logits(const at::Tensor& hidden_ND) = 0;
+
   /// Nothing when the head is more than one dense weight (quantized, sharded, adapted).
   virtual std::optional<Dense> dense() const { return std::nullopt; }
 };

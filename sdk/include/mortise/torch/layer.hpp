@@ -18,8 +18,10 @@ class MORTISE_API Layer : public Module {
   using Args = LayerArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "layer/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_BLOCK_TYPES, MORTISE_TYPE(LayerArgs), MORTISE_MEMBER(LayerArgs, norm)});
+    return layout_fingerprint(
+        {MORTISE_BLOCK_TYPES, MORTISE_TYPE(LayerArgs), MORTISE_MEMBER(LayerArgs, norm)});
   }
 
   /// Pure with respect to its input: a replay gives the same output.   Thread: [train-thread].

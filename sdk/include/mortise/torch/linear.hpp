@@ -1,8 +1,9 @@
-// The meeting point of everything that changes a projection: y = x·Wᵀ + b behind a chain of operations.
+// The meeting point of everything that changes a projection: y = x·Wᵀ + b behind a chain of
+// operations.
 //
-// LoRA adds to the result, a quantizer replaces the product, tensor parallelism wraps it with communication, DP-SGD
-// records the input: each is a LinearOp, and none knows the others.  The path of a Linear is its Hugging Face name; that
-// is what adapter targets and quantizer rules match.
+// LoRA adds to the result, a quantizer replaces the product, tensor parallelism wraps it with
+// communication, DP-SGD records the input: each is a LinearOp, and none knows the others.  The path
+// of a Linear is its Hugging Face name; that is what adapter targets and quantizer rules match.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ class MORTISE_API LinearOp : public Module {
  public:
   using Next = std::function<at::Tensor(const at::Tensor&)>;
   ~LinearOp() override;
-  /// Computes the projection of `x`; calls `next` once, more often, or not at all (when it replaces the product).
-  /// Shapes: x_…I → …O.   Thread: [train-thread].
+  /// Computes the projection of `x`; calls `next` once, more often, or not at all (when it replaces
+  /// the product). Shapes: x_…I → …O.   Thread: [train-thread].
   virtual at::Tensor forward(const Linear& linear, const at::Tensor& x, const Next& next) = 0;
 };
 
@@ -34,17 +35,26 @@ struct LinearOptions {
 /// Parameters: weight_OI, bias_O.   Thread: forward [train-thread].
 class MORTISE_API Linear final : public Module {
  public:
-  Linear(const BuildContext& build, int64_t in_features, int64_t out_features, LinearOptions options = {});
+  Linear(const BuildContext& build,
+         int64_t in_features,
+         int64_t out_features,
+         LinearOptions options = {});
   ~Linear() override;
 
   /// Shapes: x_…I → …O.
   at::Tensor operator()(const at::Tensor& x) const;
+
   int64_t in_features() const { return in_features_; }
+
   int64_t out_features() const { return out_features_; }
+
   const at::Tensor& weight() const { return weight_; }
+
   const at::Tensor& bias() const { return bias_; }  // undefined when there is none
+
   /// Puts an operation around all that is there already.  Throws: Error when the name is taken.
   void wrap(std::string name, std::shared_ptr<LinearOp> op);
+
   bool is_plain() const { return ops_.empty(); }
 
  private:

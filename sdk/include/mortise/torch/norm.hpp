@@ -17,7 +17,11 @@ class MORTISE_API Norm : public Module {
   using Args = NormArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "norm/1.0";
-  static std::string layout() { return layout_fingerprint({MORTISE_TENSOR_TYPES, MORTISE_TYPE(NormArgs), MORTISE_MEMBER(NormArgs, width)}); }
+
+  static std::string layout() {
+    return layout_fingerprint(
+        {MORTISE_TENSOR_TYPES, MORTISE_TYPE(NormArgs), MORTISE_MEMBER(NormArgs, width)});
+  }
 
   /// Shapes: x_…D → …D, same dtype.  Statistics in fp32.   Thread: [train-thread].
   virtual at::Tensor forward(const at::Tensor& x) = 0;

@@ -1,7 +1,7 @@
 // Interface `objective`: hidden states and targets → loss.  It never sees logits of all tokens.
 //
-// Core owns normalisation: `normaliser` is the number of unmasked targets of the whole accumulation window over all data
-// ranks, so a loss does not depend on how a batch was cut.
+// Core owns normalisation: `normaliser` is the number of unmasked targets of the whole accumulation
+// window over all data ranks, so a loss does not depend on how a batch was cut.
 #pragma once
 
 #include <string>
@@ -23,11 +23,12 @@ struct ReferenceHidden {
 struct ObjectiveInput {
   at::Tensor hidden_ND;
   Head* head = nullptr;
-  at::Tensor targets_N;     // int64
-  at::Tensor mask_N;        // bool, true = counts; undefined: all count
-  at::Tensor samples_N;     // int64 sample number of each token, for losses over sequences; undefined: none
-  double normaliser = 1;    // > 0
-  double loss_scale = 1;    // dynamic scale of fp16 training
+  at::Tensor targets_N;  // int64
+  at::Tensor mask_N;     // bool, true = counts; undefined: all count
+  at::Tensor
+      samples_N;  // int64 sample number of each token, for losses over sequences; undefined: none
+  double normaliser = 1;  // > 0
+  double loss_scale = 1;  // dynamic scale of fp16 training
   std::vector<ReferenceHidden> references;
 };
 
@@ -43,9 +44,13 @@ class MORTISE_API Objective : public Component {
   using Args = NoArgs;
   using Extensions = detail::ExtensionList<>;
   static constexpr const char* kInterface = "objective/1.0";
+
   static std::string layout() {
-    return layout_fingerprint({MORTISE_BLOCK_TYPES, MORTISE_TYPE(ObjectiveInput), MORTISE_MEMBER(ObjectiveInput, normaliser),
-                               MORTISE_TYPE(ObjectiveOutput), MORTISE_TYPE(ReferenceHidden)});
+    return layout_fingerprint({MORTISE_BLOCK_TYPES,
+                               MORTISE_TYPE(ObjectiveInput),
+                               MORTISE_MEMBER(ObjectiveInput, normaliser),
+                               MORTISE_TYPE(ObjectiveOutput),
+                               MORTISE_TYPE(ReferenceHidden)});
   }
 
   virtual ~Objective();
