@@ -131,8 +131,10 @@ TEST_SUITE("optimizer.muon") {
       INFO(name);
       const std::string path = "muon." + name;
       CHECK(follow(path, hyper, file, config_of(hyper, "fp32"), as_stored) < 2e-5);
-      // Products of bf16 round differently on other CPUs, so here only the size of one rounding.
-      CHECK(follow(path + ".bf16", hyper, file, config_of(hyper, "bf16"), as_stored) < 0.1);
+      // Equal bits where the golden was made; products of bf16 round differently on other CPUs.
+      const Muon::Config rounded = config_of(hyper, "bf16");
+      CHECK(follow(path + ".bf16", hyper, file, rounded, as_stored) < 0.02);
+      CHECK(follow(path, hyper, file, rounded, as_stored) > 1e-3);  // the choice does act
     }
   }
 

@@ -47,7 +47,7 @@ TEST_SUITE("core.recipe") {
         absent.find("error[E306] schedule.metric = \"pppl.perplexity\": this score is not "
                     "evaluated, there is no [eval.pppl]   test.toml:30:10") == 0,
         absent);
-    CHECK_MESSAGE(absent.find("\"ppl.perplexity\"") != std::string::npos, absent);
+    CHECK_MESSAGE(absent.find("did you mean `ppl.perplexity`?") != std::string::npos, absent);
     CHECK_MESSAGE(absent.find("name a score of [eval.ppl]") != std::string::npos, absent);
     const std::string late = watching("ppl.perplexity", "0");
     CHECK_MESSAGE(late.find("taken only when training ends") != std::string::npos, late);
