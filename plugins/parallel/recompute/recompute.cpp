@@ -31,16 +31,30 @@ struct Replay : torch::CustomClassHolder {
   bool offload = false;
 };
 
+/// The tensors that are there: autograd takes no undefined ones.
 variable_list tensors_of(const BlockInput& in) {
   variable_list tensors;
   BlockInput copy = in;
-  copy.for_each_tensor([&](at::Tensor& tensor) { tensors.push_back(tensor); });
+  copy.for_each_tensor([&](at::Tensor& tensor) {
+    if (tensor.defined()) tensors.push_back(tensor);
+  });
   return tensors;
 }
 
+/// Replaces those that are there.
 void put_tensors(BlockInput& in, const variable_list& tensors) {
   size_t i = 0;
-  in.for_each_tensor([&](at::Tensor& tensor) { tensor = tensors[i++]; });
+  in.for_each_tensor([&](at::Tensor& tensor) {
+    if (tensor.defined()) tensor = tensors[i++];
+  });
+}
+
+/// Keeps which tensors there are, without holding them.
+void empty_tensors(BlockInput& in) {
+  const at::Tensor nothing = at::empty({0});
+  in.for_each_tensor([&](at::Tensor& tensor) {
+    if (tensor.defined()) tensor = nothing;
+  });
 }
 
 /// The differentiable results of a unit: x, then the auxiliary losses.
@@ -73,14 +87,15 @@ struct Unit : torch::autograd::Function<Unit> {
   // frozen embedding below trained adapters).
   static variable_list forward(AutogradContext* context,
                                const at::Tensor& /*anchor*/,
-                               variable_list inputs,
+                               at::TensorList given,
                                c10::intrusive_ptr<Replay> replay,
                                BlockOutput* out) {
+    variable_list inputs = given.vec();
     replay->random = at::detail::getDefaultCPUGenerator().get_state();
     put_tensors(replay->in, inputs);
     *out = replay->unit(replay->in);
     replay->routes = out->routes;
-    put_tensors(replay->in, variable_list(inputs.size()));
+    empty_tensors(replay->in);
     replay->device = inputs.front().device();
     if (replay->offload) inputs.front() = inputs.front().to(at::kCPU);
     context->save_for_backward(inputs);
@@ -94,7 +109,6 @@ struct Unit : torch::autograd::Function<Unit> {
     const auto replay = c10::static_intrusive_pointer_cast<Replay>(capsule);
     BlockInput in = replay->in;
     for (at::Tensor& tensor : inputs) {
-      if (!tensor.defined()) continue;
       const bool wanted = tensor.requires_grad();
       tensor = tensor.detach().to(replay->device);
       tensor.set_requires_grad(wanted);
@@ -104,7 +118,7 @@ struct Unit : torch::autograd::Function<Unit> {
     replay_and_differentiate(*replay, in, gradients);
     variable_list out(1);  // the anchor's
     for (const at::Tensor& tensor : inputs)
-      out.push_back(tensor.defined() && tensor.requires_grad() ? tensor.grad() : at::Tensor());
+      out.push_back(tensor.requires_grad() ? tensor.grad() : at::Tensor());
     out.insert(out.end(), 2, at::Tensor());
     return out;
   }
@@ -133,7 +147,9 @@ BlockOutput run_unit(const UnitRunner& unit, const BlockInput& in, bool offload)
   replay->offload = offload;
   BlockOutput out;
   const at::Tensor anchor = at::empty({0}, at::kFloat).set_requires_grad(true);
-  const variable_list results = Unit::apply(anchor, tensors_of(in), std::move(replay), &out);
+  const variable_list inputs = tensors_of(in);
+  const variable_list results =
+      Unit::apply(anchor, at::TensorList(inputs), std::move(replay), &out);
   out.x_BTD = results[0];
   for (size_t i = 0; i < out.losses.size(); ++i) out.losses[i].value = results[i + 1];
   return out;
