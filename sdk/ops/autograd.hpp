@@ -5,8 +5,9 @@
 #include <initializer_list>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "mortise/torch/parallel.hpp"
 
 namespace mortise::ops {
 
@@ -25,7 +26,7 @@ inline bool is_fusable(std::initializer_list<const at::Tensor*> tensors) {
 template <class F>
 void for_blocks(int64_t rows, int64_t block, F f) {
   const int64_t blocks = (rows + block - 1) / block;
-  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     for (int64_t b = first; b < last; ++b) f(b, b * block, std::min(rows, (b + 1) * block));
   });
 }
