@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <doctest/doctest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "tests/support/close.hpp"
 
@@ -95,6 +96,36 @@ TEST_SUITE("sdk.ops") {
     const at::Tensor huge = at::tensor({-1000.0f, -90.0f, 90.0f, 1000.0f});
     MORTISE_CHECK_CLOSE(
         ops::swiglu(huge, at::ones(4)), at::tensor({0.0f, 0.0f, 90.0f, 1000.0f}), 1e-6, 1e-30);
+  }
+
+  TEST_CASE("linears equals its twin, also when an output is not used or a weight is tied") {
+    at::manual_seed(8);
+    const auto check = [](auto pick) {
+      check_twins(
+          [&](const Tensors& t) {
+            return pick(ops::linears(t[0], {t[1], t[2], t[1]}));
+          },
+          [&](const Tensors& t) {
+            return pick(ops::eager::linears(t[0], {t[1], t[2], t[1]}));
+          },
+          {random({2, 5, 7}), random({3, 7}), random({4, 7})});
+    };
+    check([](const Tensors& y) { return at::cat({y[0], y[1], y[2] * 2}, -1); });
+    const at::Tensor x = random({3, 7}).set_requires_grad(true),
+                     w = random({4, 7}).set_requires_grad(true);
+    (ops::linears(x, {w.detach(), w})[1] * 2).sum().backward();
+    CHECK(at::allclose(x.grad(), at::full({3, 4}, 2, at::kDouble).mm(w.detach())));
+    CHECK(at::allclose(w.grad(), at::full({4, 3}, 2, at::kDouble).mm(x.detach())));
+  }
+
+  TEST_CASE("a gradient of linear can be asked for without touching the leaf") {
+    const at::Tensor x = random({3, 7}), w = random({4, 7}).set_requires_grad(true);
+    const auto grads = torch::autograd::grad({ops::linear(x, w, {}).sum()}, {w});
+    CHECK(at::allclose(grads[0], at::ones({4, 3}, at::kDouble).mm(x)));
+    CHECK_FALSE(w.grad().defined());
+    ops::linear(x, w, {}).sum().backward();
+    ops::linear(x, w, {}).sum().backward();  // gradients add up
+    CHECK(at::allclose(w.grad(), 2 * grads[0]));
   }
 
   TEST_CASE("document attention equals its twin for grouped heads and documents of every length") {
