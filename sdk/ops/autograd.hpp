@@ -31,10 +31,14 @@ void for_blocks(int64_t rows, int64_t block, F f) {
   });
 }
 
-/// Adds the rows of `parts_PD` in order.
+/// Adds the rows of `parts_PD` (fp32, contiguous) in order.
 inline at::Tensor sum_in_order(const at::Tensor& parts_PD) {
   at::Tensor total = parts_PD[0].clone();
-  for (int64_t i = 1; i < parts_PD.size(0); ++i) total.add_(parts_PD[i]);
+  const int64_t width = total.numel();
+  const float* part = parts_PD.const_data_ptr<float>();
+  float* sum = total.data_ptr<float>();
+  for (int64_t row = 1; row < parts_PD.size(0); ++row)
+    for (int64_t i = 0; i < width; ++i) sum[i] += part[row * width + i];
   return total;
 }
 

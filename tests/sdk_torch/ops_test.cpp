@@ -195,14 +195,19 @@ TEST_SUITE("sdk.ops") {
 
   TEST_CASE("bits do not depend on the number of threads") {
     at::manual_seed(6);
-    const at::Tensor x = at::randn({300, 64}), w = at::randn({64});
+    const at::Tensor x = at::randn({300, 64}), w = at::randn({64}),
+                     offsets = at::tensor({0, 3, 50, 200}, at::kLong);
+    const at::Tensor q = at::randn({2, 100, 4, 16}), kv = at::randn({2, 100, 2, 16});
     Tensors results;
     for (const int threads : {1, 2}) {
       at::set_num_threads(threads);
-      at::Tensor leaf = w.detach().clone().set_requires_grad(true);
+      at::Tensor leaf = w.detach().clone().set_requires_grad(true),
+                 keys = kv.detach().clone().set_requires_grad(true);
       ops::rms_norm(x, leaf, 1e-6).pow(2).sum().backward();
-      results.push_back(leaf.grad());
+      ops::document_attention(q, keys, keys, offsets, 0.3).pow(2).sum().backward();
+      results.insert(results.end(), {leaf.grad(), keys.grad()});
     }
-    CHECK(at::equal(results[0], results[1]));
+    CHECK(at::equal(results[0], results[2]));
+    CHECK(at::equal(results[1], results[3]));
   }
 }
