@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::ops {
 

@@ -7,7 +7,7 @@
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
 #include "mortise/random.hpp"
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::core {
 

@@ -14,7 +14,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/random.hpp"
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 #include "core/engine/model/language_model.hpp"
 

@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/plugin.hpp"
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::optimizer::lion {
 

@@ -1,6 +1,6 @@
-// The one place that is compiled with OpenMP (see parallel.hpp); the pool is the one that
+// The one place that is compiled with OpenMP (see parallel_for.hpp); the pool is the one that
 // at::set_num_threads governs.
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 #include <ATen/Parallel.h>
 

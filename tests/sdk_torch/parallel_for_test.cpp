@@ -1,6 +1,6 @@
 // Loops over threads: that they run on several at all (they once did not, for want of a compiler
 // flag), cover the range once, stay on one inside another loop, and hand on what is thrown.
-#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 #include <atomic>
 #include <mutex>
