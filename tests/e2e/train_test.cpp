@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
 using namespace mortise;  // NOLINT: a test file
@@ -23,17 +24,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string kTiny = std::string(MORTISE_SOURCE_DIR) + "/tests/recipes/tiny.toml";
-
-struct TempDir {
-  TempDir() {
-    char name[] = "/tmp/mortise_e2e_XXXXXX";
-    path = mkdtemp(name);
-  }
-
-  ~TempDir() { fs::remove_all(path); }
-
-  std::string path;
-};
 
 struct Ran {
   int code = 0;
@@ -99,7 +89,7 @@ double score(const std::string& dir, const char* name) {
 
 TEST_SUITE("e2e.train") {
   TEST_CASE("a run fills its directory and learns") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     const Ran ran = train(dir);
     INFO(ran.output);
@@ -129,7 +119,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("the same recipe gives the same bits, also from resolved.toml") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a").code == 0);
     REQUIRE(train(temp.path + "/b").code == 0);
     check_same_run(temp.path + "/a", temp.path + "/b", 20);
@@ -141,7 +131,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("ten steps, a resume and ten more equal twenty, bit for bit") {
-    const TempDir temp;
+    const testing::TempDir temp;
     for (const char* batch : {"--set batch.micro=4", "--set batch.micro=2 --set batch.global=6"}) {
       CAPTURE(batch);
       const std::string whole = temp.path + "/whole" + (batch[18] == '4' ? "4" : "2"),
@@ -160,7 +150,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("an interrupted run saves, ends with 130 and continues to the same bits") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string whole = temp.path + "/whole", dir = temp.path + "/run";
     REQUIRE(train(whole, "--set run.steps=60 --set eval.dev.every=0").code == 0);
     const pid_t child = fork();
@@ -198,7 +188,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a resume refuses another recipe and allows more steps") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     REQUIRE(train(dir, "--set run.steps=4").code == 0);
     const Ran refused = mortise_cli("run --resume " + dir + " --set optimizer.lr=0.5");
@@ -211,7 +201,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a lock names what drifted") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
     const Ran ran =
         train(temp.path + "/b",
@@ -223,7 +213,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("how a global batch is cut does not matter") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string rest = "--set batch.global=8 --set run.steps=8 --set optimizer.lr=1e-3";
     REQUIRE(train(temp.path + "/whole", rest + " --set batch.micro=8").code == 0);
     REQUIRE(train(temp.path + "/cut", rest + " --set batch.micro=2").code == 0);
@@ -239,7 +229,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("packing changes the speed, not the loss") {
-    const TempDir temp;
+    const testing::TempDir temp;
     // Evaluation packs its documents by batch.packing and sums likelihoods per document: equal
     // scores are the parity.
     REQUIRE(train(temp.path + "/a", "--set run.steps=6").code == 0);
@@ -254,7 +244,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("another optimizer and another metric are one line each, and a typo is told") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran lion = train(temp.path + "/lion",
                            "--set run.steps=5 --set optimizer.type=lion --set optimizer.lr=1e-3");
     INFO(lion.output);
@@ -274,7 +264,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a full disk ends the run with one sentence and keeps the last checkpoint") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     REQUIRE(train(dir, "--set run.steps=4").code == 0);
     const Ran full = shell(fmt::format(
@@ -288,7 +278,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a loss that is not finite stops the run and names step and checkpoint") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran ran =
         train(temp.path + "/run",
               "--set optimizer.lr=1.0 --set 'optimizer.betas=[0.0,0.0]' --set ~optimizer.clip_norm "
@@ -300,7 +290,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("data that are empty, missing or without text are told before any training") {
-    const TempDir temp;
+    const testing::TempDir temp;
     std::ofstream(temp.path + "/empty.jsonl");
     std::ofstream(temp.path + "/other.jsonl")
         << "{\"group\": 1, \"body\": \"x\"}\n{\"group\": 2, \"body\": \"y\"}\n";
@@ -341,7 +331,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a file of predictions is scored without a model") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran ran = mortise_cli(
         fmt::format("run {}/configs/recipes/evaluate_file.toml --set run.dir={}/run --json",
                     MORTISE_SOURCE_DIR,
@@ -353,7 +343,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("an exported model is evaluated to the same score") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
     const Ran ran = train(temp.path + "/b",
                           fmt::format("--set recipe.task=evaluate --set model.from={0}/a/export/hf "
@@ -366,7 +356,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a sweep makes one run a point and a table") {
-    const TempDir temp;
+    const testing::TempDir temp;
     std::ofstream(temp.path + "/sweep.toml") << fmt::format(
         "extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, "
         "1e-2]\n[data.train.tiny]\npath = \"{}/tests/recipes/tiny.jsonl\"\n",
@@ -381,7 +371,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a gate that is missed ends with 4") {
-    const TempDir temp;
+    const testing::TempDir temp;
     CHECK(train(temp.path + "/a", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1.5'")
               .code == 4);
     CHECK(train(temp.path + "/b", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1e9'")
