@@ -1,5 +1,4 @@
 // Whole jobs through the real program: tests/recipes/tiny.toml, changed by --set.
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -18,37 +17,15 @@
 #include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
+#include "tests/support/shell.hpp"
+
 using namespace mortise;  // NOLINT: a test file
+using test::mortise_cli, test::Ran, test::shell, test::train;
 namespace fs = std::filesystem;
 
 namespace {
 
 const std::string kTiny = std::string(MORTISE_SOURCE_DIR) + "/tests/recipes/tiny.toml";
-
-struct Ran {
-  int code = 0;
-  std::string output;  // stdout and stderr
-};
-
-Ran shell(const std::string& command) {
-  Ran ran;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  REQUIRE((pipe != nullptr));
-  std::array<char, 4096> buffer{};
-  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    ran.output.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ran;
-}
-
-Ran mortise_cli(const std::string& arguments) {
-  return shell(fmt::format("{} {}", MORTISE_PROGRAM, arguments));
-}
-
-Ran train(const std::string& dir, const std::string& more = "") {
-  return mortise_cli(fmt::format("run {} --set run.dir={} {}", kTiny, dir, more));
-}
 
 std::string bytes(const std::string& path) {
   REQUIRE_MESSAGE(fs::exists(path), path);
@@ -368,6 +345,105 @@ TEST_SUITE("e2e.train") {
     CHECK(ran.code == 0);
     CHECK(std::distance(fs::directory_iterator(temp.path + "/s"), fs::directory_iterator{}) == 2);
     CHECK(ran.output.find("exit  scores") != std::string::npos);
+  }
+
+  TEST_CASE("a run of a sweep that fails is a row of its table, and the rest go on") {
+    const testing::TempDir temp;
+    temp.put("sweep.toml",
+             fmt::format("extends = [\"{}\"]\n[run]\nsteps = 3\ndir = \"{}/s\"\n"
+                         "[data.train.tiny]\npath = \"x\"\n[sweep.grid.data.train.tiny]\n"
+                         "path = [\"{}/none.jsonl\", \"{}/tests/recipes/tiny.jsonl\"]\n",
+                         kTiny,
+                         temp.path,
+                         temp.path,
+                         MORTISE_SOURCE_DIR));
+    const Ran ran = mortise_cli("run " + temp.file("sweep.toml"));
+    INFO(ran.output);
+    CHECK(ran.code == 5);
+    CHECK(ran.has("    5  failed: "));
+    CHECK(ran.has("none.jsonl does not exist"));
+    CHECK(ran.has("    0  test.perplexity") != ran.has("    0  dev.perplexity"));
+    std::vector<std::string> status;
+    for (const auto& entry : fs::recursive_directory_iterator(temp.path + "/s"))
+      if (entry.path().filename() == "status.json")
+        status.push_back(parse_json(bytes(entry.path().string())).get("status", ""));
+    std::sort(status.begin(), status.end());
+    CHECK(status == std::vector<std::string>{"done", "failed"});
+  }
+
+  TEST_CASE("no space while a checkpoint is written: one sentence, the last good one stays") {
+    const testing::TempDir temp;
+    const std::string dir = temp.path + "/run";
+    REQUIRE(train(dir, "--set run.steps=4").code == 0);
+    const std::string before = bytes(dir + "/ckpt/step-4/model.safetensors");
+    const std::string resume =
+        fmt::format("{} run --resume {} --set run.steps=8", MORTISE_PROGRAM, dir);
+    for (const char* limit : {"0", "4096", "100000"}) {
+      CAPTURE(limit);
+      const Ran full = shell(fmt::format("NO_SPACE_AFTER={} LD_PRELOAD={} {}",
+                                         limit,
+                                         MORTISE_BUILD_DIR "/tests/no_space.so",
+                                         resume));
+      INFO(full.output);
+      CHECK(full.code == 74);
+      CHECK(full.has("No space left on device"));
+      CHECK(full.has("the last good one is"));
+      CHECK(bytes(dir + "/ckpt/step-4/model.safetensors") == before);
+      CHECK(bytes(dir + "/ckpt/latest").find("step-4") != std::string::npos);
+      CHECK_FALSE(fs::exists(dir + "/ckpt/step-8"));
+    }
+    CHECK(shell(resume).code == 0);
+    CHECK(fs::exists(dir + "/ckpt/step-8/manifest.json"));
+  }
+
+  TEST_CASE("bf16 trains, gives the same bits twice, and is saved as bf16") {
+    const testing::TempDir temp;
+    const Ran whole = train(temp.path + "/a", "--set run.dtype=bf16 --set checkpoint.every=10");
+    INFO(whole.output);
+    REQUIRE(whole.code == 0);
+    CHECK(score(temp.path + "/a", "test.perplexity") <
+          0.9 * score(temp.path + "/a", "test.unigram_perplexity"));
+    REQUIRE(train(temp.path + "/b", "--set run.dtype=bf16 --set checkpoint.every=10").code == 0);
+    check_same_run(temp.path + "/a", temp.path + "/b", 20);
+    CHECK(bytes(temp.path + "/a/ckpt/step-20/model.safetensors").find("\"BF16\"") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("a pipeline runs its stages one after another, and a missed gate stops it") {
+    const testing::TempDir temp;
+    const auto pipeline = [&](const char* name, const char* max) {
+      return temp.put(std::string(name) + ".toml",
+                      fmt::format("extends = [\"{0}\"]\nrecipe.task = \"pipeline\"\n"
+                                  "data.train.tiny.path = \"{1}/tests/recipes/tiny.jsonl\"\n"
+                                  "run.dir = \"{2}/{3}\"\n[stage.first]\ntask = \"train\"\n"
+                                  "run.steps = 6\ngate.\"test.perplexity\".max = {4}\n"
+                                  "[stage.second]\ntask = \"evaluate\"\n"
+                                  "model.from = \"${{stage.first.out}}\"\n"
+                                  "tokenizer.from = \"${{stage.first.out}}\"\n",
+                                  kTiny,
+                                  MORTISE_SOURCE_DIR,
+                                  temp.path,
+                                  name,
+                                  max));
+    };
+    const Ran good = mortise_cli("run " + pipeline("good", "1e9"));
+    INFO(good.output);
+    REQUIRE(good.code == 0);
+    CHECK(good.has("== stage first (train)"));
+    CHECK(good.has("== stage second (evaluate)"));
+    const std::string dir = temp.path + "/good";
+    CHECK(parse_json(bytes(dir + "/status.json")).get("status", "") == "done");
+    CHECK(score(dir, "second.test.perplexity") ==
+          doctest::Approx(score(dir, "first.test.perplexity")).epsilon(1e-6));
+    const Ran bad = mortise_cli("run " + pipeline("bad", "1.5"));
+    INFO(bad.output);
+    CHECK(bad.code == 4);
+    CHECK(bad.has("gate: test.perplexity"));
+    CHECK_FALSE(bad.has("== stage second"));
+    const Value status = parse_json(bytes(temp.path + "/bad/status.json"));
+    CHECK(status.get("status", "") == "failed");
+    CHECK(status.get("message", "") == "stage first ended with 4");
+    CHECK_FALSE(fs::exists(temp.path + "/bad/second"));
   }
 
   TEST_CASE("a gate that is missed ends with 4") {

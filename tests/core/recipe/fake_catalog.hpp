@@ -86,6 +86,15 @@ struct Prenorm {
   }
 };
 
+// A layer that does not care how its attention sees documents.
+struct Bare {
+  Use<Attention> attention;
+
+  static void describe(Schema<Bare>& s) {
+    s.field("attention", &Bare::attention, "mixes tokens").required();
+  }
+};
+
 struct Span {
   int64_t from = 0, to = 10;
 
@@ -182,6 +191,7 @@ class Plugins {
                  "1.0.0",
                  component_text<Empty>("token", "embedding/1.0") +
                      component_text<Prenorm>("prenorm", "layer/1.0") +
+                     component_text<Bare>("bare", "layer/1.0") +
                      component_text<Empty>("rms_norm", "norm/1.0") +
                      component_text<Empty>("lm", "head/1.0") +
                      component_text<Gqa>("gqa", "attention/1.0") +
