@@ -34,7 +34,8 @@ Prepared prepare(const std::string& path,
   ResolveOptions options;
   options.overrides = overrides;
   const Resolved first = resolve_job(path, context, options);
-  const Value* run = first.tree.find("run");
+  const Resolved& leading = first.stages.empty() ? first : first.stages.front();
+  const Value* run = leading.tree.find("run");
   const std::string dir = run == nullptr ? "" : run->get("dir", "");
   RunDirectory directory =
       RunDirectory::create(suffix.empty() ? first.name : first.name + "-" + suffix,

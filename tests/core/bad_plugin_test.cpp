@@ -139,6 +139,14 @@ TEST_SUITE("core.bad_plugin") {
     CHECK(said.has("crashed with SIGABRT"));
     CHECK(said.has("TORCH_LIBRARY"));
   }
+
+  TEST_CASE("an operator registered at namespace scope without the macro ends the probe only") {
+    const Said said = inspect("register_operators");
+    CHECK(said.exit_code == 6);
+    CHECK(said.has("crashed with SIGABRT"));
+    CHECK(said.has("Tried to register an operator (aten::relu(Tensor self) -> Tensor)"));
+    CHECK(said.has("registered by RegisterOperators"));
+  }
 #endif
 
   TEST_CASE("what is no library at all is told") {

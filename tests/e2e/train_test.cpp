@@ -350,7 +350,7 @@ TEST_SUITE("e2e.train") {
   TEST_CASE("a run of a sweep that fails is a row of its table, and the rest go on") {
     const testing::TempDir temp;
     temp.put("sweep.toml",
-             fmt::format("extends = [\"{}\"]\n[run]\nsteps = 3\ndir = \"{}/s\"\n"
+             fmt::format("extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n"
                          "[data.train.tiny]\npath = \"x\"\n[sweep.grid.data.train.tiny]\n"
                          "path = [\"{}/none.jsonl\", \"{}/tests/recipes/tiny.jsonl\"]\n",
                          kTiny,
@@ -362,7 +362,7 @@ TEST_SUITE("e2e.train") {
     CHECK(ran.code == 5);
     CHECK(ran.has("    5  failed: "));
     CHECK(ran.has("none.jsonl does not exist"));
-    CHECK(ran.has("    0  test.perplexity") != ran.has("    0  dev.perplexity"));
+    CHECK(ran.has("    0  dev."));
     std::vector<std::string> status;
     for (const auto& entry : fs::recursive_directory_iterator(temp.path + "/s"))
       if (entry.path().filename() == "status.json")
