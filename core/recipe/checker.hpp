@@ -54,6 +54,7 @@ class Checker {
   void capabilities();
   void packing(const Node& out);
   std::string providers_of(const std::string& capability) const;
+  void named_scores(const Node& out);
 
   // check_field.cpp: values
   bool block(const Block& block, const Node& given, const std::string& path, Node& out);
@@ -113,6 +114,13 @@ class Checker {
   std::vector<UsedComponent> used_;
   std::set<std::string> missing_;
   std::vector<Diagnostic> pending_;
+
+  struct NamedScore {
+    std::string path, score, owner;
+    Origin origin;
+  };
+
+  std::vector<NamedScore> scores_;  // texts of FieldInfo::names_score
   std::string task_;
   bool open_model_ = false;  // model.from is given: parts may come from its config.json
   bool has_model_ = false;

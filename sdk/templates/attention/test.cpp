@@ -1,12 +1,10 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
-
 #include <mortise/testing.hpp>
 #include <mortise/torch/attention.hpp>
 
 TEST_CASE("a later token changes nothing before it") {
-  const auto attention =
-      mortise::testing::make<mortise::Attention>("@NAME@", {.build = {}, .width = 4});
+  const auto attention = mortise::testing::make<mortise::Attention>("@NAME@", {.build = {}, .width = 4});
   for (const auto& parameter : attention->parameters()) parameter.tensor.detach().fill_(0.1);
   mortise::BlockInput in;
   in.x_BTD = at::ones({1, 3, 4});

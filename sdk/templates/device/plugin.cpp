@@ -1,27 +1,15 @@
 // @NAME@: the processor, without counting memory.
-#include <unistd.h>
-
 #include <mortise/plugin.hpp>
 #include <mortise/torch/device.hpp>
+#include <unistd.h>
 
-struct @CLASS @final : mortise::Device{at::Device device() const override{return at::kCPU;
-}
+struct @CLASS@ final : mortise::Device {
+  at::Device device() const override { return at::kCPU; }
+  std::string description() const override { return "cpu, not counted"; }
+  int64_t total_bytes() const override { return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE); }
+  mortise::MemoryStats memory() const override { return {}; }
+  void reset_peak() override {}
+  void synchronize() override {}
+};
 
-std::string description() const override { return "cpu, not counted"; }
-
-int64_t total_bytes() const override {
-  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-}
-
-mortise::MemoryStats memory() const override { return {}; }
-
-void reset_peak() override {}
-
-void synchronize() override {}
-}
-;
-
-MORTISE_PLUGIN("@ID@",
-               "0.1.0",
-               "Apache-2.0",
-               mortise::component<@CLASS @>("@NAME@", "the processor, memory not counted"));
+MORTISE_PLUGIN("@ID@", "0.1.0", "Apache-2.0", mortise::component<@CLASS@>("@NAME@", "the processor, memory not counted"));

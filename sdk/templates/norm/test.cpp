@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
-
 #include <mortise/testing.hpp>
 #include <mortise/torch/norm.hpp>
 

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-
 #include <mortise/schedule.hpp>
 #include <mortise/testing.hpp>
 

@@ -1,11 +1,11 @@
 // @NAME@: one line a step in RUN/@NAME@.txt.
-#include <cstdio>
-#include <memory>
-
 #include <mortise/plugin.hpp>
 #include <mortise/tracker.hpp>
 
-struct @CLASS @final : mortise::Tracker {
+#include <cstdio>
+#include <memory>
+
+struct @CLASS@ final : mortise::Tracker {
   void start(const mortise::RunInfo& info) override {
     const std::string path = info.directory + "/@NAME@.txt";
     file_.reset(std::fopen(path.c_str(), info.resumed_step > 0 ? "a" : "w"));
@@ -25,11 +25,7 @@ struct @CLASS @final : mortise::Tracker {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-MORTISE_PLUGIN("@ID@",
-               "0.1.0",
-               "Apache-2.0",
-               mortise::component<@CLASS @>("@NAME@", "one line of text a step"));
+MORTISE_PLUGIN("@ID@", "0.1.0", "Apache-2.0", mortise::component<@CLASS@>("@NAME@", "one line of text a step"));

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-
 #include <mortise/file.hpp>
 #include <mortise/testing.hpp>
 #include <mortise/tracker.hpp>

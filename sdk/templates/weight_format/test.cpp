@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-
 #include <mortise/testing.hpp>
 #include <mortise/weight_format.hpp>
 
