@@ -5,11 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "mortise/expression.hpp"
+#include "mortise/version_range.hpp"
+
 #include "core/recipe/checker.hpp"
-#include "core/recipe/expression.hpp"
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "core/recipe/version_range.hpp"
 
 namespace mortise::core {
 

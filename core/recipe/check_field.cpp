@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "mortise/units.hpp"
+
 #include "core/recipe/checker.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "core/recipe/units.hpp"
 
 namespace mortise::core {
 

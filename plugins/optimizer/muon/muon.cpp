@@ -15,6 +15,7 @@
 
 #include <ATen/ATen.h>
 
+#include "mortise/names.hpp"
 #include "mortise/plugin.hpp"
 
 namespace mortise::optimizer::muon {
@@ -40,17 +41,13 @@ class Nested final : public StateIo {
   StateIo& outer_;
 };
 
-}  // namespace
-
-bool has_part(std::string_view name, const std::vector<std::string>& words) {
-  for (size_t begin = 0; begin <= name.size();) {
-    const size_t end = std::min(name.find('.', begin), name.size());
-    if (std::find(words.begin(), words.end(), name.substr(begin, end - begin)) != words.end())
-      return true;
-    begin = end + 1;
-  }
-  return false;
+bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return matches(pattern, name);
+  });
 }
+
+}  // namespace
 
 Muon::Muon(Config config, const Slots& slots) : config_(std::move(config)), slots_(slots) {
   MORTISE_CHECK(config_.ns_coefficients.size() == 3,
@@ -59,7 +56,7 @@ Muon::Muon(Config config, const Slots& slots) : config_(std::move(config)), slot
   std::vector<Slot> handed_on;
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
-    if (slot.param.dim() == 2 && !has_part(slot.name, config_.not_matrices)) {
+    if (slot.param.dim() == 2 && !matches_any(config_.not_matrices, slot.name)) {
       matrices_.push_back(i);
       m_.push_back(at::zeros(slot.param.sizes(),
                              slot.param.options().dtype(at::kFloat).requires_grad(false)));
@@ -140,7 +137,7 @@ void Muon::Config::describe(Schema<Config>& schema) {
       .one_of({"original", "match_rms_adamw"});
   schema.field("not_matrices",
                &Config::not_matrices,
-               "parts of parameter names (embeddings, heads) that go to `other`");
+               "patterns on parameter names (embeddings, heads) that go to `other`; * is any run");
   schema.field("other", &Config::other, "the optimizer of what is no matrix");
   schema.field("other_lr", &Config::other_lr, "factor on lr for `other`").min(0);
 }

@@ -21,7 +21,7 @@ class Muon final : public Optimizer {
     std::string ns_dtype = "bf16";
     std::string adjust_lr = "original";
     std::vector<std::string> not_matrices = {
-        "embed_tokens", "lm_head", "wte", "wpe", "embed_in", "embed_out", "score"};
+        "*embed_tokens*", "*embed_in*", "*wte*", "*wpe*", "*lm_head*", "*embed_out*", "score.*"};
     Use<Optimizer> other{"adamw"};
     double other_lr = 1;
     static void describe(Schema<Config>& schema);
@@ -45,8 +45,5 @@ class Muon final : public Optimizer {
   Slots other_slots_;                      // what the second optimizer sees of others_
   std::unique_ptr<Optimizer> other_;       // null when everything is a matrix
 };
-
-/// Whether a part of a dotted name equals one of `words`: "model.embed_tokens.weight".
-bool has_part(std::string_view name, const std::vector<std::string>& words);
 
 }  // namespace mortise::optimizer::muon

@@ -172,12 +172,4 @@ TEST_SUITE("optimizer.muon") {
     CHECK(names.all ==
           std::vector<std::string>{"m.0", "other.m.0", "other.m.1", "other.m.2", "other.m.3"});
   }
-
-  TEST_CASE("a word matches a whole part of a name") {
-    using mortise::optimizer::muon::has_part;
-    CHECK(has_part("transformer.wte.weight", {"wpe", "wte"}));
-    CHECK(has_part("lm_head", {"lm_head"}));
-    CHECK_FALSE(has_part("transformer.wte2.weight", {"wte"}));
-    CHECK_FALSE(has_part("", {"wte"}));
-  }
 }
