@@ -78,7 +78,7 @@ UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
 
 struct Costs {
   UnitCost embedding, norm, objective;
-  std::map<std::string, UnitCost> layers;  // by table
+  std::map<std::string, UnitCost> layers;             // by table
   int64_t optimizer_bytes = 0, optimizer_stated = 0;  // of the sample: measured, by its state()
   int64_t optimizer_extra = 0;                        // while it steps
   int64_t sample_elements = 0;
