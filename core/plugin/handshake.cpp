@@ -15,6 +15,7 @@
 #include "mortise/data_source.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/guard.hpp"
 #include "mortise/metric.hpp"
 #include "mortise/schedule.hpp"
 #include "mortise/tag.hpp"
@@ -178,6 +179,7 @@ HostFacts plain_host_facts() {
   facts.glibc = gnu_get_libc_version();
   add_interfaces<Architecture,
                  DataSource,
+                 Guard,
                  Metric,
                  Schedule,
                  Tokenizer,

@@ -24,7 +24,29 @@ void RunTable::describe(Schema<RunTable>& s) {
   s.field("epochs", &RunTable::epochs, "passes over the training data").above(0);
   s.field("device", &RunTable::device, "a component of kind device");
   s.field("dir", &RunTable::dir, "the run directory; empty: runs/<name>-<number>");
-  s.field("dtype", &RunTable::dtype, "of parameters and activations").one_of({"fp32", "bf16"});
+  s.field("dtype", &RunTable::dtype, "of parameters and activations")
+      .one_of({"fp32", "bf16", "fp16"});
+  s.field("master", &RunTable::master, "16-bit parameters are updated through fp32 copies");
+  s.field("neftune_alpha",
+          &RunTable::neftune_alpha,
+          "noise on the embeddings while training (NEFTune); 0: none")
+      .min(0);
+  s.field("loss_scale", &RunTable::loss_scale, "dynamic scaling of fp16 losses");
+}
+
+void LossScaleTable::describe(Schema<LossScaleTable>& s) {
+  s.field("initial", &LossScaleTable::initial, "first factor").above(0);
+  s.field("growth", &LossScaleTable::growth, "factor after `interval` good steps").min(1);
+  s.field("backoff", &LossScaleTable::backoff, "factor after an overflow").above(0).max(1);
+  s.field("interval", &LossScaleTable::interval, "good steps before it grows").unit("steps").min(1);
+}
+
+void EmaTable::describe(Schema<EmaTable>& s) {
+  s.field("decay", &EmaTable::decay, "share of the old average that stays; 0: no average")
+      .min(0)
+      .max(1);
+  s.field("evaluate", &EmaTable::evaluate, "evaluations and samples see the average");
+  s.field("exported", &EmaTable::exported, "exports hold the average");
 }
 
 void BatchTable::describe(Schema<BatchTable>& s) {
@@ -107,7 +129,15 @@ void OptimizerKeys::describe(Schema<OptimizerKeys>& s) {
   s.field("lr", &OptimizerKeys::lr, "peak learning rate").above(0).max(1);
   s.field("weight_decay", &OptimizerKeys::weight_decay, "not applied to norms and biases").min(0);
   s.field("clip_norm", &OptimizerKeys::clip_norm, "upper bound of the gradient's norm").above(0);
+  s.field("clip_value", &OptimizerKeys::clip_value, "upper bound of a gradient's elements")
+      .above(0);
   s.field("groups", &OptimizerKeys::groups, "other values for parameters that match");
+}
+
+void ReferenceTable::describe(Schema<ReferenceTable>& s) {
+  s.field("from",
+          &ReferenceTable::from,
+          "a model folder or run; empty: the weights that training starts from");
 }
 
 void TokenizerKeys::describe(Schema<TokenizerKeys>& s) {
@@ -203,9 +233,12 @@ std::vector<Slot> make_slots() {
        {},
        "the final norm; layers inherit it unless they name one"},
       {"model.head", "head/1.0", train, "", {}, "vectors → logits"},
+      {"adapter", "adapter/1.0", {}, "", {}, "what is trained instead of all weights"},
       {"objective", "objective/1.0", train, "", {}, "what is minimised"},
       {"optimizer", "optimizer/1.0", train, "", fields<OptimizerKeys>(), "how parameters move"},
       {"schedule", "schedule/1.0", {}, "", {}, "factor on lr by step; absent: constant"},
+      {"parallel.*", "parallel/1.0-draft", {}, "", {}, "recompute and other layouts of a step"},
+      {"guard.*", "guard/1.0", {}, "", {}, "what to do when something goes wrong"},
       {"eval.*",
        "metric/1.0",
        {"evaluate"},
@@ -229,6 +262,8 @@ std::vector<CoreTable> make_core_tables() {
       {"run", naming(fields<RunTable>(), "device", "device/1.0"), "how long and on what"},
       {"batch", fields<BatchTable>(), "rows and windows"},
       {"model", fields<ModelTable>(), "the network; its parts are components"},
+      {"reference.*", fields<ReferenceTable>(), "frozen models: a teacher, a reference policy"},
+      {"ema", fields<EmaTable>(), "a moving average of the weights"},
       {"checkpoint", fields<CheckpointTable>(), "what a run can resume from"},
       {"log", fields<LogTable>(), "lines and curves"},
       {"generate", fields<GenerateTable>(), "samples"},
@@ -323,9 +358,10 @@ Value component_config(const Value& table, const Slot& slot) {
 
 const std::vector<std::string>& section_order() {
   static const std::vector<std::string> order = {
-      "recipe", "vars",      "plugins",   "run",      "tokenizer",  "data", "batch",
-      "model",  "objective", "optimizer", "schedule", "checkpoint", "log",  "generate",
-      "eval",   "export",    "tracker",   "gate",     "sweep",      "stage"};
+      "recipe",   "vars",    "plugins",    "run",       "tokenizer", "data",     "batch",
+      "model",    "adapter", "reference",  "objective", "optimizer", "schedule", "ema",
+      "parallel", "guard",   "checkpoint", "log",       "generate",  "eval",     "export",
+      "tracker",  "gate",    "sweep",      "stage"};
   return order;
 }
 

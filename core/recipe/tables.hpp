@@ -26,6 +26,15 @@ struct RecipeTable {
   static void describe(Schema<RecipeTable>& s);
 };
 
+/// [run.loss_scale]: dynamic scaling of fp16 losses
+struct LossScaleTable {
+  double initial = 65536;
+  double growth = 2;
+  double backoff = 0.5;
+  int64_t interval = 2000;  // good steps before it grows
+  static void describe(Schema<LossScaleTable>& s);
+};
+
 /// [run]
 struct RunTable {
   int64_t seed = 1;
@@ -35,8 +44,19 @@ struct RunTable {
   std::optional<double> epochs;
   std::string device = "cpu";  // a component of kind `device`
   std::string dir;             // empty: runs/<name>-<number>
-  std::string dtype = "fp32";  // fp32, bf16
+  std::string dtype = "fp32";  // fp32, bf16, fp16
+  bool master = true;          // 16-bit parameters are updated through fp32 copies
+  double neftune_alpha = 0;    // noise on the embeddings while training; 0: none
+  LossScaleTable loss_scale;
   static void describe(Schema<RunTable>& s);
+};
+
+/// [ema]: a moving average of the trained weights
+struct EmaTable {
+  double decay = 0;       // 0: none
+  bool evaluate = true;   // evaluations see the average
+  bool exported = false;  // exports hold the average
+  static void describe(Schema<EmaTable>& s);
 };
 
 /// [batch]
@@ -119,8 +139,15 @@ struct OptimizerKeys {
   double lr = 1e-3;
   double weight_decay = 0.0;  // not applied to one-dimensional parameters (norms, biases)
   std::optional<double> clip_norm;
+  std::optional<double> clip_value;
   std::map<std::string, GroupKeys> groups;
   static void describe(Schema<OptimizerKeys>& s);
+};
+
+/// [reference.NAME]: a frozen model beside the trained one
+struct ReferenceTable {
+  std::string from;  // a folder or run; empty: the weights that training starts from
+  static void describe(Schema<ReferenceTable>& s);
 };
 
 /// Slot keys of [tokenizer].

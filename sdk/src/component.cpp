@@ -2,6 +2,8 @@
 // libmortise_sdk.
 #include "mortise/component.hpp"
 
+#include "mortise/error.hpp"
+#include "mortise/guard.hpp"
 #include "mortise/host.hpp"
 #include "mortise/state.hpp"
 #include "mortise/tokenizer.hpp"
@@ -17,6 +19,16 @@ WeightReader::~WeightReader() = default;
 WeightWriter::~WeightWriter() = default;
 StateIo::~StateIo() = default;
 ext::TrainableTokenizer::~TrainableTokenizer() = default;
+
+GuardAction guard_action(std::string_view name) {
+  if (name == "warn") return GuardAction::Warn;
+  if (name == "skip") return GuardAction::Skip;
+  if (name == "rollback") return GuardAction::Rollback;
+  if (name == "stop") return GuardAction::Stop;
+  throw Error(Code::Usage,
+              fmt::format("a guard warns, skips, rolls back or stops; got \"{}\"", name),
+              "action = \"warn\", \"skip\", \"rollback\" or \"stop\"");
+}
 
 namespace {
 

@@ -55,7 +55,7 @@ TEST_SUITE("sdk.hf_config") {
         config.number("b", 1), "config.json: `place.b` must be a number, got \"x\"", DataError);
     CHECK_NOTHROW(config.only("a", 3.0));
     CHECK_THROWS_WITH_AS(
-        config.only("a", 4), "config.json: `place.a` is 3, and test knows only 4", DataError);
+        config.only("a", 4), doctest::Contains("`place.a` is 3, and test knows only 4"), DataError);
   }
 
   TEST_CASE("keys that nobody asked for are told, neutral ones are not") {

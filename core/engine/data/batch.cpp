@@ -15,6 +15,17 @@ int64_t row_length(std::span<const Piece> row) {
   return length;
 }
 
+/// The entries of the documents; undefined when there are none.
+template <class T>
+at::Tensor pick(const std::vector<T>& list,
+                const std::vector<int64_t>& documents,
+                at::ScalarType type) {
+  if (list.empty()) return {};
+  std::vector<int64_t> picked;
+  for (const int64_t document : documents) picked.push_back(list[static_cast<size_t>(document)]);
+  return at::tensor(picked, at::TensorOptions().dtype(at::kLong)).to(type);
+}
+
 }  // namespace
 
 Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int64_t> indices) {
@@ -28,13 +39,16 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
   batch.tokens.segments_BT = at::zeros({num_rows, width}, at::TensorOptions().dtype(at::kInt));
   batch.targets_N = at::zeros({num_rows * width}, longs);
   at::Tensor mask_N = at::zeros({num_rows * width}, at::TensorOptions().dtype(at::kBool));
-  std::vector<int64_t> offsets = {0};
+  batch.samples_N = at::full({num_rows * width}, -1, longs);
+  std::vector<int64_t> offsets = {0}, documents;
   for (int64_t r = 0; r < num_rows; ++r) {
     int64_t place = r * width;
     int32_t segment = 0;
     for (const Piece& piece : rows.row(indices[static_cast<size_t>(r)])) {
       const int32_t* source = tokens.ids.data() + piece.begin;
       ++segment;
+      batch.samples_N.narrow(0, place, piece.length).fill_(batch.num_samples++);
+      documents.push_back(piece.document);
       for (int64_t i = 0; i < piece.length; ++i) {
         batch.tokens.ids_BT.data_ptr<int64_t>()[place + i] = source[i];
         batch.tokens.positions_BT.data_ptr<int64_t>()[place + i] = i;
@@ -55,6 +69,9 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
   }
   batch.tokens.offsets_S = at::tensor(offsets, longs);
   if (batch.num_targets < num_rows * width) batch.mask_N = mask_N;
+  batch.labels_S = pick(tokens.labels, documents, at::kLong);
+  batch.pairs_S = pick(tokens.pairs, documents, at::kLong);
+  batch.chosen_S = pick(tokens.chosen, documents, at::kBool);
   return batch;
 }
 

@@ -3,6 +3,8 @@
 
 #include <span>
 
+#include "mortise/torch/objective.hpp"
+
 #include "core/engine/data/rows.hpp"
 #include "core/engine/model/language_model.hpp"
 
@@ -12,8 +14,16 @@ struct Batch {
   TokenBatch tokens;
   at::Tensor targets_N;  // int64, row-major as hidden.view(N, D)
   at::Tensor mask_N;     // bool; undefined when all targets count
-  int64_t num_targets = 0;
+  at::Tensor samples_N;  // int64 document of each token from 0, −1: padding
+  at::Tensor labels_S;   // int64 by document; undefined when the data has none, as the next two
+  at::Tensor pairs_S;    // int64
+  at::Tensor chosen_S;   // bool
+  int64_t num_targets = 0, num_samples = 0;
   int64_t num_inputs = 0;  // tokens that are no padding
+
+  int64_t units(LossUnit unit) const {
+    return unit == LossUnit::Target ? num_targets : num_samples / (unit == LossUnit::Pair ? 2 : 1);
+  }
 };
 
 /// Makes tensors of rows, each as long as the longest of them; what is missing is padding (segment

@@ -113,6 +113,11 @@ std::span<const Piece> RowSet::row(int64_t index) const {
   return std::span(pieces_).subspan(begin, end - begin);
 }
 
+int64_t RowSet::num_units(int64_t index, LossUnit unit) const {
+  if (unit == LossUnit::Target) return num_targets(index);
+  return static_cast<int64_t>(row(index).size()) / (unit == LossUnit::Pair ? 2 : 1);
+}
+
 int64_t RowOrder::at(int64_t consumed) const {
   const int64_t index = consumed % num_rows_;
   return shuffle_ ? permute_index(

@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "mortise/torch/objective.hpp"
+
 #include "core/engine/data/tokens.hpp"
 #include "core/recipe/tables.hpp"
 
@@ -35,6 +37,9 @@ class RowSet {
 
   /// Unmasked targets of one row / of all.
   int64_t num_targets(int64_t index) const { return targets_[static_cast<size_t>(index)]; }
+
+  /// What a loss of that unit counts in one row.
+  int64_t num_units(int64_t index, LossUnit unit) const;
 
   int64_t total_targets() const { return total_targets_; }
 

@@ -18,6 +18,9 @@ struct TokenSet {
   std::vector<int32_t> ids;
   std::vector<int64_t> begins = {0};  // of each document, and the end of the last
   std::vector<int32_t> prompts;       // per document: leading tokens that are read but not trained
+  std::vector<int64_t> labels;        // per document: its class; empty: the data has none
+  std::vector<int64_t> pairs;         // per document: its pair; empty: the data has none
+  std::vector<uint8_t> chosen;        // per document of a pair: 1 for the preferred one
   bool has_eos = false;
 
   int64_t num_documents() const { return static_cast<int64_t>(begins.size()) - 1; }

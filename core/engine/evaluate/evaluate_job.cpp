@@ -29,8 +29,7 @@ void evaluate_model(const EngineCall& call,
   const Workspace space = make_workspace(*call.recipe, *call.host, options);
   MORTISE_CHECK(space.model_spec.is_table() && space.tokenizer != nullptr,
                 "evaluating on data needs [model] and [tokenizer]");
-  const auto model =
-      build_model(space.model_spec, space.tables, *call.host, space.device->device());
+  const auto model = build_base(space.model_spec, space.tables, *call.host, space.device->device());
   fill_model(*model, space, call);
   Evaluator evaluator(space, *model, make_continue(*model, space));
   RunInfo info;

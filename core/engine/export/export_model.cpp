@@ -63,7 +63,7 @@ void check_weights(const LanguageModel& model,
                    const LanguageModel& reread,
                    at::ScalarType dtype,
                    const std::string& directory) {
-  const std::vector<NamedTensor> ours = model.tensors(), theirs = reread.tensors();
+  const std::vector<NamedTensor> ours = model.base_tensors(), theirs = reread.tensors();
   for (size_t i = 0; i < ours.size(); ++i) {
     const at::Tensor rounded =
         ours[i].tensor.detach().to(at::kCPU, dtype).to(theirs[i].tensor.scalar_type());

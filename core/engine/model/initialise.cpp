@@ -29,8 +29,9 @@ constexpr float kTwoPi = 6.28318530717958648f;
 struct Batch {
   at::Tensor flat_N;  // the whole parameter
   uint64_t key = 0;
-  double std = 1;
-  int64_t begin = 0;  // a multiple of kBatch
+  double scale = 1;
+  bool uniform = false;  // ± scale; else normal with that standard deviation
+  int64_t begin = 0;     // a multiple of kBatch
 };
 
 /// Standard normals of elements [begin, begin + count).  Shapes: → [count], fp32.
@@ -50,10 +51,22 @@ at::Tensor normal(uint64_t key, int64_t begin, int64_t count) {
   return out_N.narrow(0, 0, count);
 }
 
+/// Uniform numbers in (−1, 1), the same stream.  Shapes: → [count], fp32.
+at::Tensor uniform(uint64_t key, int64_t begin, int64_t count) {
+  at::Tensor out_N = at::empty({count}, at::kFloat);
+  float* out = out_N.mutable_data_ptr<float>();
+  Philox random(key, /*stream=*/0);
+  random.seek(static_cast<uint64_t>(begin / 4));
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = (static_cast<float>(random.next_u32() >> 8) + 0.5f) * 0x1.0p-23f - 1;
+  return out_N;
+}
+
 void fill(const Batch& batch) {
   const int64_t count = std::min(kBatch, batch.flat_N.size(0) - batch.begin);
-  batch.flat_N.narrow(0, batch.begin, count)
-      .copy_(normal(batch.key, batch.begin, count).mul_(batch.std));
+  const at::Tensor numbers_N = batch.uniform ? uniform(batch.key, batch.begin, count)
+                                             : normal(batch.key, batch.begin, count);
+  batch.flat_N.narrow(0, batch.begin, count).copy_(numbers_N.mul_(batch.scale));
 }
 
 }  // namespace
@@ -66,14 +79,16 @@ void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_resi
   for (NamedTensor& parameter : model.parameters()) {
     at::Tensor tensor = parameter.tensor;
     MORTISE_ASSERT(!tensor.is_meta(), "{} is on the meta device", parameter.name);
-    if (parameter.init.kind != Init::Kind::Normal) {
-      tensor.fill_(parameter.init.kind == Init::Kind::Ones ? 1 : 0);
+    const Init init = parameter.init;
+    if (init.kind == Init::Kind::Ones || init.kind == Init::Kind::Zeros) {
+      tensor.fill_(init.kind == Init::Kind::Ones ? 1 : 0);
       continue;
     }
     const at::Tensor flat_N = tensor.detach().view({-1});
-    const double own_std = std * (parameter.init.residual ? residual_scale : 1);
+    const double scale = init.scale > 0 ? init.scale : std * (init.residual ? residual_scale : 1);
     for (int64_t begin = 0; begin < flat_N.size(0); begin += kBatch)
-      batches.push_back({flat_N, mix_key(seed, parameter.name), own_std, begin});
+      batches.push_back(
+          {flat_N, mix_key(seed, parameter.name), scale, init.kind == Init::Kind::Uniform, begin});
   }
   at::parallel_for(0, static_cast<int64_t>(batches.size()), 1, [&](int64_t first, int64_t last) {
     const at::NoGradGuard worker_no_grad;  // a thread-local setting: every worker needs its own

@@ -3,6 +3,7 @@
 #include "core/engine/model/language_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -137,24 +138,81 @@ void LanguageModel::check(const TokenBatch& batch) const {
                 "in config.json) sets the limit");
 }
 
-HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
-  check(batch);
-  HiddenOutput out;
+BlockInput LanguageModel::stack_input(const TokenBatch& batch) {
   BlockInput in;
   in.x_BTD = embedding_->forward(batch.ids_BT, batch.positions_BT);
+  if (is_training() && noise_alpha_ > 0) {
+    const double bound =
+        noise_alpha_ / std::sqrt(static_cast<double>(batch.ids_BT.size(1) * width_));
+    in.x_BTD = in.x_BTD + at::empty_like(in.x_BTD).uniform_(-bound, bound);
+  }
   in.positions_BT = batch.positions_BT;
   in.segments_BT = batch.segments_BT;
   in.offsets_S = batch.offsets_S;
+  in.kinds_B = batch.kinds_B;
   in.cache = batch.cache;
-  for (const std::shared_ptr<Layer>& layer : layers_) {
-    BlockOutput block = layer->forward(in);
+  if (adapter_ != nullptr) adapter_->before_stack(in, batch.ids_BT);
+  return in;
+}
+
+HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
+  check(batch);
+  HiddenOutput out;
+  BlockInput in = stack_input(batch);
+  const int64_t num_tokens = in.x_BTD.size(1);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    BlockOutput block = run_unit(static_cast<int64_t>(i), in);
     in.x_BTD = std::move(block.x_BTD);
+    const auto collect = [i](std::vector<NamedValue>& from, std::vector<NamedValue>& into) {
+      for (NamedValue& value : from)
+        into.push_back({fmt::format("model.layers.{}.{}", i, value.name), std::move(value.value)});
+    };
     std::move(block.losses.begin(), block.losses.end(), std::back_inserter(out.losses));
-    std::move(block.stats.begin(), block.stats.end(), std::back_inserter(out.stats));
+    collect(block.stats, out.stats);
+    collect(block.counts, out.counts);
   }
-  if (batch.cache != nullptr) batch.cache->advance(batch.ids_BT.size(1));
+  if (batch.cache != nullptr) batch.cache->advance(num_tokens);
+  if (adapter_ != nullptr) in.x_BTD = adapter_->after_stack(in.x_BTD);
   out.hidden_BTD = norm_->forward(in.x_BTD);
   return out;
+}
+
+BlockOutput LanguageModel::run_unit(int64_t layer, BlockInput& in) {
+  if (adapter_ != nullptr) adapter_->before_layer(layer, in);
+  const auto i = static_cast<size_t>(layer);
+  return is_training() && !training_units_.empty() ? training_units_[i](in)
+                                                   : layers_[i]->forward(in);
+}
+
+void LanguageModel::attach(const std::function<std::shared_ptr<Adapter>(LanguageModel&)>& make) {
+  MORTISE_CHECK(adapter_ == nullptr, "the model has an adapter already");
+  for (const NamedTensor& tensor : tensors()) base_names_.insert(tensor.name);
+  adapter_ = add_child("adapter", make(*this));
+}
+
+std::vector<NamedTensor> LanguageModel::base_tensors() const {
+  std::vector<NamedTensor> all = tensors();
+  if (adapter_ != nullptr)
+    std::erase_if(all, [&](const NamedTensor& t) { return !base_names_.contains(t.name); });
+  return all;
+}
+
+void LanguageModel::wrap_units(std::shared_ptr<Parallel> strategy) {
+  if (training_units_.empty())
+    for (const std::shared_ptr<Layer>& layer : layers_)
+      training_units_.push_back(
+          [unit = layer.get()](const BlockInput& in) { return unit->forward(in); });
+  for (size_t i = 0; i < training_units_.size(); ++i)
+    training_units_[i] = strategy->wrap(static_cast<int64_t>(i), std::move(training_units_[i]));
+  strategies_.push_back(std::move(strategy));
+}
+
+std::vector<std::pair<std::string, Router*>> LanguageModel::routers() {
+  std::vector<std::pair<std::string, Router*>> found;
+  visit([&](const std::string& path, Module& module) {
+    if (auto* router = dynamic_cast<Router*>(&module)) found.emplace_back(path, router);
+  });
+  return found;
 }
 
 std::vector<PartSize> count_parameters(const LanguageModel& model) {
@@ -168,10 +226,12 @@ std::vector<PartSize> count_parameters(const LanguageModel& model) {
   }
   parts.push_back({"model.norm", 1, 0});
   parts.push_back({"model.head", 1, 0});
+  if (model.has_adapter()) parts.push_back({"adapter", 1, 0});
   const auto part_of = [&](const std::string& name) -> std::string {
     if (name.starts_with("model.embed_tokens.")) return "model.embedding";
     if (name.starts_with("model.norm.")) return "model.norm";
     if (name.starts_with("lm_head.")) return "model.head";
+    if (name.starts_with("adapter.")) return "adapter";
     return "model.layer." +
            model.layer_table(std::stoll(name.substr(std::string_view("model.layers.").size())));
   };

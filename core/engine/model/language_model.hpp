@@ -7,17 +7,22 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "mortise/architecture.hpp"
+#include "mortise/torch/adapter.hpp"
 #include "mortise/torch/block.hpp"
 #include "mortise/torch/embedding.hpp"
 #include "mortise/torch/head.hpp"
 #include "mortise/torch/layer.hpp"
 #include "mortise/torch/norm.hpp"
+#include "mortise/torch/parallel.hpp"
+#include "mortise/torch/router.hpp"
 #include "mortise/weight_format.hpp"
 
 namespace mortise::core {
@@ -28,13 +33,16 @@ struct TokenBatch {
   at::Tensor positions_BT;  // int64
   at::Tensor segments_BT;   // int32; undefined: one document a row
   at::Tensor offsets_S;     // int64, with segments
+  at::Tensor kinds_B;       // int64; undefined: not known
   KvCache* cache = nullptr;
 };
 
 struct HiddenOutput {
   at::Tensor hidden_BTD;  // after the final norm
-  std::vector<NamedValue> losses;
-  std::vector<NamedValue> stats;
+  std::vector<NamedValue>
+      losses;                     // of routers; the same name from several layers is one entry each
+  std::vector<NamedValue> stats;  // by path: "model.layers.3.load_max"
+  std::vector<NamedValue> counts;  // by path of the router
 };
 
 /// Thread: [train-thread].
@@ -49,6 +57,30 @@ class LanguageModel final : public Module {
 
   /// Throws: DataError on an id outside the vocabulary; Error on a position beyond max_seq_len().
   HiddenOutput forward(const TokenBatch& batch);
+
+  /// Puts on the adapter that `make` returns; what it adds is no part of the base from now on.
+  void attach(const std::function<std::shared_ptr<Adapter>(LanguageModel&)>& make);
+
+  /// Null: none is attached.
+  Adapter* adapter() { return adapter_.get(); }
+
+  bool has_adapter() const { return adapter_ != nullptr; }
+
+  /// The tensors of the model without its adapter: what weight files hold.
+  std::vector<NamedTensor> base_tensors() const;
+
+  /// Runs every unit through the strategy while training.
+  void wrap_units(std::shared_ptr<Parallel> strategy);
+
+  /// One unit with the adapter's prefix and, while training, the strategies around it.
+  BlockOutput run_unit(int64_t layer, BlockInput& in);
+
+  /// Bound of the uniform noise on the embeddings while training (NEFTune,
+  /// arXiv:2310.05914): alpha / √(tokens × width).
+  void set_embedding_noise(double alpha) { noise_alpha_ = alpha; }
+
+  /// The routers of all layers by path.
+  std::vector<std::pair<std::string, Router*>> routers();
 
   Head& head() { return *head_; }
 
@@ -70,10 +102,16 @@ class LanguageModel final : public Module {
   LanguageModel() = default;
   void build_layers(const Value& spec, Host& host, BuildContext context);
   void check(const TokenBatch& batch) const;
+  BlockInput stack_input(const TokenBatch& batch);
 
   int64_t vocab_ = 0, width_ = 0, max_seq_len_ = 0;
   std::shared_ptr<Embedding> embedding_;
   std::vector<std::shared_ptr<Layer>> layers_;
+  std::vector<UnitRunner> training_units_;  // empty: the layers themselves
+  std::vector<std::shared_ptr<Parallel>> strategies_;
+  std::shared_ptr<Adapter> adapter_;
+  std::set<std::string> base_names_;  // filled by attach()
+  double noise_alpha_ = 0;
   std::vector<std::string> layer_tables_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<Head> head_;

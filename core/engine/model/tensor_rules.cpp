@@ -108,14 +108,4 @@ Dtype file_dtype(at::ScalarType type) {
   }
 }
 
-bool matches(std::string_view pattern, std::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t begin = star; begin <= name.size(); ++begin)
-    if (matches(rest, name.substr(begin))) return true;
-  return false;
-}
-
 }  // namespace mortise::core

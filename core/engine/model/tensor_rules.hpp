@@ -10,6 +10,7 @@
 
 #include "mortise/architecture.hpp"
 #include "mortise/dtype.hpp"
+#include "mortise/names.hpp"
 
 namespace mortise::core {
 
@@ -24,8 +25,5 @@ std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ou
 /// Nothing for types that hold no weights of ours (8-bit floats, …).
 std::optional<at::ScalarType> scalar_type(Dtype dtype);
 Dtype file_dtype(at::ScalarType type);
-
-/// Says whether `name` matches a pattern in which `*` stands for any run of characters.
-bool matches(std::string_view pattern, std::string_view name);
 
 }  // namespace mortise::core

@@ -228,7 +228,7 @@ std::vector<Planned> plan_files(const LanguageModel& model,
                                 const std::map<std::string, TensorRule>& rules) {
   std::vector<Planned> plan;
   std::map<std::string, Joined> joined;
-  for (const NamedTensor& tensor : model.tensors()) {
+  for (const NamedTensor& tensor : model.base_tensors()) {
     const auto found = rules.find(tensor.name);
     MORTISE_CHECK(found != rules.end(),
                   "the architecture has no rule for the parameter {}: it cannot be written",
@@ -274,7 +274,7 @@ void load_weights(LanguageModel& model,
   const at::NoGradGuard no_grad;
   const Stored stored(reader);
   const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec, &stored);
-  const std::vector<NamedTensor> wanted = model.tensors();
+  const std::vector<NamedTensor> wanted = model.base_tensors();
   std::set<std::string> aliases;
   for (const auto& [alias, owner] : model.ties()) aliases.insert(alias);
   check_weights(wanted, rules, stored, aliases, architecture.ignored());

@@ -64,8 +64,8 @@ int TrainJob::run() {
     build();
     train();
     const bool interrupted = stopped() && trainer_->steps_done() < space_.total_steps;
-    finish(interrupted ? "interrupted" : "done");
-    return interrupted ? static_cast<int>(Code::Interrupted) : 0;
+    finish(guard_stop_ ? "stopped" : interrupted ? "interrupted" : "done");
+    return static_cast<int>(status_.exit_code);
   } catch (Error& error) {
     const auto last = CheckpointFolder(directory_.file("ckpt")).latest();
     if (trainer_ != nullptr)
@@ -117,11 +117,11 @@ void TrainJob::prepare() {
 void TrainJob::build() {
   at::manual_seed(static_cast<uint64_t>(
       space_.tables.run.seed));  // LibTorch seeds its own generator by the clock
-  model_ = build_model(space_.model_spec, space_.tables, *call_.host, space_.device->device());
+  model_ = build_model(space_, space_.model_spec, space_.device->device());
   std::optional<std::string> from;
   if (resume_) from = CheckpointFolder(directory_.file("ckpt")).latest();
   if (!from) fill_model(*model_, space_, call_);
-  trainer_ = std::make_unique<Trainer>(space_, model_);
+  trainer_ = std::make_unique<Trainer>(space_, model_, make_references(space_, call_));
   if (from) {
     trainer_->restore(CheckpointReader(*from));
     progress_.event(
@@ -176,8 +176,35 @@ void TrainJob::train() {
     train_peak_ = std::max(train_peak_, space_.device->memory().peak_bytes);
     after_step(result);
   }
-  if (stopped()) progress_.event("stop", "stopping after this step: saving a checkpoint");
+  if (stopped() && !guard_stop_)
+    progress_.event("stop", "stopping after this step: saving a checkpoint");
   if (trainer_->steps_done() != saved_step_) save();
+}
+
+void TrainJob::obey(const std::vector<GuardEvent>& events) {
+  for (const GuardEvent& event : events) {
+    log::warn("{}", text_of(event));
+    progress_.event("guard", text_of(event));
+  }
+  const GuardAction action = strongest(events);
+  if (action == GuardAction::Stop) guard_stop_ = true;
+  if (action == GuardAction::Stop) status_.message = text_of(events.front());
+  if (action == GuardAction::Rollback) roll_back(text_of(events.front()));
+}
+
+void TrainJob::roll_back(const std::string& why) {
+  constexpr int64_t kMost = 8;  // a run that falls back again and again does not train
+  const auto last = CheckpointFolder(directory_.file("ckpt")).latest();
+  if (!last || ++rollbacks_ > kMost)
+    throw Error(Code::Gate,
+                last ? fmt::format("{}; the run was rolled back {} times already", why, kMost)
+                     : why + "; there is no checkpoint to roll back to",
+                last ? "lower optimizer.lr, or look at the data" : "set checkpoint.every");
+  trainer_->roll_back(CheckpointReader(*last));
+  progress_.event(
+      "rollback",
+      fmt::format(
+          "back to step {}, with the data after step {}", trainer_->steps_done(), status_.step));
 }
 
 void TrainJob::after_step(const StepResult& result) {
@@ -185,14 +212,15 @@ void TrainJob::after_step(const StepResult& result) {
   tokens_since_log_ += result.num_inputs;
   tokens_here_ += result.num_inputs;
   if (self_check_ != nullptr) {
-    self_check_->after_step(result.lr);
+    self_check_->after_step(result.updated ? result.lr : 0);
     if (result.step == SelfCheck::kSteps || result.step == space_.total_steps) {
       self_check_->finish(/*exact=*/space_.tables.run.dtype == "fp32");
       self_check_.reset();
     }
   }
   log_step(result);
-  if (result.step == space_.total_steps)
+  obey(result.events);
+  if (result.step == space_.total_steps || trainer_->steps_done() != result.step)
     return;  // the end has its own evaluation, samples and checkpoint
   evaluate(result.step, /*at_end=*/false);
   if (space_.tables.generate.every > 0 && result.step % space_.tables.generate.every == 0)
@@ -234,6 +262,7 @@ void TrainJob::log_step(const StepResult& result) {
 void TrainJob::evaluate(int64_t step, bool at_end) {
   const auto begin = Clock::now();
   const Apart apart(*space_.device, other_peak_);
+  const Ema::Swap average(space_.tables.ema.evaluate ? trainer_->ema() : nullptr);
   for (EvalResult& result : evaluator_->run(step, at_end)) {
     progress_.event(
         "eval", fmt::format("step {}  {}", step, result_line(result)), to_value(result, step));
@@ -253,9 +282,8 @@ void TrainJob::evaluate(int64_t step, bool at_end) {
                to_json(to_value(result, step), 1) + "\n");
     add_scores(status_.scores, result.report);
     report_->scores(step, result.report);
-    if (trainer_->schedule() == nullptr) continue;
     for (const Score& score : result.report.scores)
-      trainer_->schedule()->observe(result.report.name + "." + score.name, score.value);
+      obey(trainer_->observe(result.report.name + "." + score.name, score.value));
   }
   last_log_ += std::chrono::duration_cast<Clock::duration>(
       Clock::now() - begin);  // evaluation is no training time
@@ -266,6 +294,7 @@ void TrainJob::samples(int64_t step) {
   if (table.prompts.empty()) return;
   const auto begin = Clock::now();
   const Apart apart(*space_.device, other_peak_);
+  const Ema::Swap average(space_.tables.ema.evaluate ? trainer_->ema() : nullptr);
   const std::vector<std::string> texts = continue_(table.prompts, table.max_new_tokens);
   std::string markdown = fmt::format("# Samples after step {}\n", step);
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -325,6 +354,7 @@ void TrainJob::finish(std::string_view status) {
   if (status == "done") {
     evaluate(trainer_->steps_done(), /*at_end=*/true);
     samples(trainer_->steps_done());
+    const Ema::Swap average(space_.tables.ema.exported ? trainer_->ema() : nullptr);
     for (const std::string& line : export_all(*model_, space_, call_, directory_.path()))
       progress_.event("export", line);
   }
@@ -341,7 +371,9 @@ void TrainJob::finish(std::string_view status) {
   }
   report_->finish(summary);
   status_.status = status;
-  status_.exit_code = status == "done" ? 0 : static_cast<int64_t>(Code::Interrupted);
+  status_.exit_code = status == "done"      ? 0
+                      : status == "stopped" ? static_cast<int64_t>(Code::Gate)
+                                            : static_cast<int64_t>(Code::Interrupted);
   status_.wall_seconds = wall_seconds();
   directory_.write_status(status_);
   fields["status"] = status_.status;

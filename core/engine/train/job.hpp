@@ -37,9 +37,14 @@ class TrainJob {
   void evaluate(int64_t step, bool at_end);
   void samples(int64_t step);
   void save();
+  /// Says what the guards said and carries out what the trainer left: Rollback, Stop.
+  void obey(const std::vector<GuardEvent>& events);
+  void roll_back(const std::string& why);
   void check_lock();
 
-  bool stopped() const { return call_.stop_signal != nullptr && *call_.stop_signal != 0; }
+  bool stopped() const {
+    return guard_stop_ || (call_.stop_signal != nullptr && *call_.stop_signal != 0);
+  }
 
   double wall_seconds() const;
   Facts facts() const;
@@ -65,7 +70,9 @@ class TrainJob {
   int64_t tokens_since_log_ = 0, tokens_here_ = 0, first_step_ = 0, saved_step_ = -1;
   int64_t train_peak_ = 0;  // tensor bytes, in steps only: what the plan is about
   int64_t other_peak_ = 0;  // in evaluation and generation
-  std::string headline_;    // "perplexity 31.2 (unigram 610, ratio 0.051)"
+  bool guard_stop_ = false;
+  int64_t rollbacks_ = 0;
+  std::string headline_;  // "perplexity 31.2 (unigram 610, ratio 0.051)"
 };
 
 }  // namespace mortise::core

@@ -117,8 +117,7 @@ Costs measure_units(const Workspace& space, Host& host) {
   const int64_t before_batch = meter.now();
   const Batch batch = first_batch(space);
   costs.batch = meter.now() - before_batch;
-  const auto model =
-      build_model(one_of_each(space.model_spec), space.tables, host, space.device->device());
+  const auto model = build_model(space, one_of_each(space.model_spec), space.device->device());
   initialise(*model, 1, 0.02, false);
   const auto objective = make<Objective>(host, space.recipe.at("objective"), {});
   const at::TensorOptions options = at::TensorOptions()
@@ -138,8 +137,9 @@ Costs measure_units(const Workspace& space, Host& host) {
         return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT);
       });
     } else if (auto* layer = dynamic_cast<Layer*>(&module)) {
-      costs.layers[model->layer_table(layer_index++)] =
-          measure(meter, module, [&] { return layer->forward(in).x_BTD; });
+      const int64_t index = layer_index++;
+      costs.layers[model->layer_table(index)] =
+          measure(meter, *layer, [&] { return model->run_unit(index, in).x_BTD; });
     }
     in.x_BTD.mutable_grad().reset();
   });
@@ -187,7 +187,7 @@ int64_t play(const Costs& costs,
 
 MemoryPlan plan_memory(const Workspace& space, Host& host) {
   const Costs costs = measure_units(space, host);
-  const auto whole = build_model(space.model_spec, space.tables, host, at::kMeta);
+  const auto whole = build_model(space, space.model_spec, at::kMeta);
   MemoryPlan plan;
   for (const NamedTensor& tensor : whole->tensors())
     plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());

@@ -21,8 +21,8 @@ std::string plugins_line(const Value& notes) {
   return plugins == nullptr ? "" : "plugins    " + plugins->as_string() + "\n";
 }
 
-void add_model(JobPlan& plan, const Workspace& space, Host& host) {
-  const auto model = build_model(space.model_spec, space.tables, host, at::kMeta);
+void add_model(JobPlan& plan, const Workspace& space) {
+  const auto model = build_model(space, space.model_spec, at::kMeta);
   for (const NamedTensor& tensor : model->parameters()) {
     plan.parameters += tensor.tensor.numel();
     if (tensor.tensor.requires_grad()) plan.trainable += tensor.tensor.numel();
@@ -154,7 +154,7 @@ JobPlan make_plan(const Workspace& space, Host& host, const Value& notes) {
   JobPlan plan;
   plan.value = Value::table();
   plan.text = plugins_line(notes);
-  add_model(plan, space, host);
+  add_model(plan, space);
   add_data(plan, space);
   add_schedule(plan, space);
   add_memory(plan, space, host);

@@ -9,8 +9,6 @@
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 
-#include "core/engine/model/tensor_rules.hpp"
-
 namespace mortise::core {
 
 namespace {
@@ -23,133 +21,138 @@ const Value& table_of(const Value& recipe, const char* name) {
 
 }  // namespace
 
-Trainer::Trainer(const Workspace& space, std::shared_ptr<LanguageModel> model)
+Trainer::Trainer(const Workspace& space,
+                 std::shared_ptr<LanguageModel> model,
+                 References references)
     : space_(space),
       model_(std::move(model)),
       objective_(make<Objective>(*space.host, table_of(space.recipe, "objective"), {})),
+      references_(std::move(references)),
+      updater_(space, *model_),
+      guards_(space.recipe, *space.host),
       order_(space.rows->num_rows(),
              space.tables.batch.shuffle,
              static_cast<uint64_t>(space.tables.run.seed)) {
-  if (const Value* table = space.recipe.find("schedule"))
-    schedule_ = make<Schedule>(*space.host, *table, ScheduleArgs{space.total_steps});
-  make_slots();
-  optimizer_ = make<Optimizer>(*space.host, table_of(space.recipe, "optimizer"), slots_);
+  if (space.tables.ema.decay > 0) ema_ = std::make_unique<Ema>(*model_, space.tables.ema.decay);
 }
 
 Trainer::~Trainer() = default;
 
-void Trainer::make_slots() {
-  const OptimizerKeys& keys = space_.tables.optimizer;
-  std::vector<mortise::Slot> list;
-  for (const NamedTensor& parameter : model_->parameters()) {
-    if (!parameter.tensor.requires_grad()) continue;
-    mortise::Slot slot;
-    slot.param = parameter.tensor;
-    slot.name = parameter.name;
-    slot.logical_shape = parameter.tensor.sizes().vec();
-    slot.weight_decay = parameter.tensor.dim() >= 2 ? keys.weight_decay
-                                                    : 0;  // norms and biases are not pulled to zero
-    double factor = 1;
-    for (const auto& [name, group] : keys.groups) {
-      if (!matches(group.match, parameter.name)) continue;
-      factor = group.lr.value_or(1);
-      slot.weight_decay = group.weight_decay.value_or(slot.weight_decay);
-      break;
-    }
-    lr_factors_.push_back(factor);
-    list.push_back(std::move(slot));
-  }
-  MORTISE_CHECK(!list.empty(), "the model has no trainable parameter");
-  slots_ = Slots(std::move(list));
+std::vector<int64_t> Trainer::next_rows() const {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < space_.tables.batch.global; ++i)
+    rows.push_back(order_.at(rows_consumed_ + i));
+  return rows;
+}
+
+int64_t Trainer::units_of(const std::vector<int64_t>& rows) const {
+  int64_t units = 0;
+  for (const int64_t row : rows) units += space_.rows->num_units(row, objective_->unit());
+  return units;
 }
 
 StepResult Trainer::step() {
   const BatchTable& table = space_.tables.batch;
-  const int64_t consumed = step_ * table.global;
+  const std::vector<int64_t> rows = next_rows();
   StepResult result;
   result.step = step_ + 1;
-  std::vector<int64_t> window(static_cast<size_t>(table.global));
-  for (int64_t i = 0; i < table.global; ++i) {
-    window[static_cast<size_t>(i)] = order_.at(consumed + i);
-    result.num_targets += space_.rows->num_targets(window[static_cast<size_t>(i)]);
-  }
-  const auto normaliser = static_cast<double>(std::max<int64_t>(1, result.num_targets));
-  double loss_sum = 0;
+  result.num_units = units_of(rows);
+  Window window;
+  window.normaliser = static_cast<double>(std::max<int64_t>(1, result.num_units));
   for (int64_t begin = 0; begin < table.global; begin += table.micro) {
     const auto count = static_cast<size_t>(std::min(table.micro, table.global - begin));
     const Batch batch = make_batch(
-        space_.tokens, *space_.rows, std::span(window).subspan(static_cast<size_t>(begin), count));
+        space_.tokens, *space_.rows, std::span(rows).subspan(static_cast<size_t>(begin), count));
     result.num_inputs += batch.num_inputs;
-    loss_sum += forward_backward(batch, normaliser, result);
+    forward_backward(batch, window);
   }
-  result.loss = loss_sum / normaliser;
-  for (auto& [name, value] : result.parts) value /= normaliser;
-  update(result);
+  result.loss = window.loss_sum / window.normaliser;
+  for (const auto& [name, sum] : window.parts)
+    result.parts.emplace_back(name, sum / window.normaliser);
+  for (const auto& [name, sum] : window.stats)
+    result.parts.emplace_back(name, sum.first / sum.second);
+  update(window, result);
   ++step_;
+  rows_consumed_ += table.global;
   tokens_seen_ += result.num_inputs;
   return result;
 }
 
-double Trainer::forward_backward(const Batch& batch, double normaliser, StepResult& result) {
+void Trainer::forward_backward(const Batch& batch, Window& window) {
   const HiddenOutput hidden = model_->forward(batch.tokens);
   ObjectiveInput input;
   input.hidden_ND = hidden.hidden_BTD.reshape({-1, hidden.hidden_BTD.size(-1)});
   input.head = &model_->head();
   input.targets_N = batch.targets_N;
   input.mask_N = batch.mask_N;
-  input.normaliser = normaliser;
+  input.samples_N = batch.samples_N;
+  input.labels_S = batch.labels_S;
+  input.pairs_S = batch.pairs_S;
+  input.chosen_S = batch.chosen_S;
+  input.normaliser = window.normaliser;
+  input.loss_scale = updater_.loss_scale();
+  input.references = reference_hidden(references_, batch.tokens);
   const ObjectiveOutput output = objective_->forward(input);
+  const auto units = static_cast<double>(batch.units(objective_->unit()));
   at::Tensor loss = output.loss;
-  const double share = static_cast<double>(batch.num_targets) / normaliser;
+  const double share = units / window.normaliser * updater_.loss_scale();
   for (const NamedValue& extra : hidden.losses) loss = loss + extra.value * share;
-  const auto add_part = [&](const NamedValue& part, double weight) {
-    for (auto& [name, sum] : result.parts)
-      if (name == part.name) return void(sum += part.value.item<double>() * weight);
-    result.parts.emplace_back(part.name, part.value.item<double>() * weight);
-  };
-  for (const NamedValue& part : output.parts) add_part(part, 1);
-  for (const NamedValue& part : hidden.losses)
-    add_part(part, static_cast<double>(batch.num_targets));
-  const double sum = output.loss_sum.item<double>();
-  check_finite(sum, "loss");
+  collect(hidden, output, units, window);
   loss.backward();
-  return sum;
 }
 
-double Trainer::gradient_norm() {
-  double square = 0;
-  for (const mortise::Slot& slot : slots_) {
-    if (!slot.grad.defined()) continue;
-    const double norm = at::linalg_vector_norm(slot.grad, 2).item<double>();
-    square += norm * norm;
+void Trainer::collect(const HiddenOutput& hidden,
+                      const ObjectiveOutput& output,
+                      double units,
+                      Window& window) {
+  window.loss_sum += output.loss_sum.item<double>();
+  for (const NamedValue& part : output.parts) window.parts[part.name] += part.value.item<double>();
+  for (const NamedValue& part : hidden.losses)
+    window.parts[part.name] += part.value.item<double>() * units;
+  for (const NamedValue& stat : hidden.stats) {
+    auto& [sum, count] = window.stats[stat.name.substr(stat.name.rfind('.') + 1)];
+    sum += stat.value.item<double>();
+    ++count;
   }
-  return std::sqrt(square);
-}
-
-void Trainer::update(StepResult& result) {
-  at::NoGradGuard no_grad;
-  const OptimizerKeys& keys = space_.tables.optimizer;
-  for (mortise::Slot& slot : slots_) slot.grad = slot.param.grad();
-  result.grad_norm = gradient_norm();
-  check_finite(result.grad_norm, "gradient norm");
-  if (keys.clip_norm && result.grad_norm > *keys.clip_norm)
-    for (mortise::Slot& slot : slots_)
-      if (slot.grad.defined()) slot.grad.mul_(*keys.clip_norm / result.grad_norm);
-  result.lr = keys.lr * (schedule_ == nullptr ? 1.0 : schedule_->factor(step_));
-  for (size_t i = 0; i < slots_.size(); ++i) slots_[i].lr = result.lr * lr_factors_[i];
-  optimizer_->step({step_});
-  for (mortise::Slot& slot :
-       slots_) {  // freed, not zeroed: the next backward writes into fresh memory without adding
-    slot.grad.reset();
-    slot.param.mutable_grad().reset();
+  for (const NamedValue& count : hidden.counts) {
+    at::Tensor& sum = window.counts[count.name];
+    sum = sum.defined() ? sum + count.value : count.value;
   }
 }
 
-void Trainer::check_finite(double value, std::string_view what) const {
-  if (std::isfinite(value)) return;
+void Trainer::update(const Window& window, StepResult& result) {
+  result.lr = updater_.lr(step_);
+  result.grad_norm = updater_.gather();
+  if (updater_.loss_scale() != 1 && std::isfinite(result.loss) && !std::isfinite(result.grad_norm))
+    return updater_.back_off(step_);
+  result.events = guards_.before_update({result.step, result.loss, result.grad_norm, result.lr});
+  if (strongest(result.events) > GuardAction::Warn) return updater_.drop();
+  if (!std::isfinite(result.loss)) not_finite(result.loss, "loss");
+  if (!std::isfinite(result.grad_norm)) not_finite(result.grad_norm, "gradient norm");
+  updater_.apply(step_, result.grad_norm);
+  result.updated = true;
+  tell_routers(window);
+  if (ema_ != nullptr) ema_->update();
+}
+
+void Trainer::tell_routers(const Window& window) {
+  if (window.counts.empty()) return;
+  const at::NoGradGuard no_grad;
+  for (const auto& [path, router] : model_->routers())
+    if (const auto found = window.counts.find(path); found != window.counts.end())
+      router->after_step(found->second);
+}
+
+std::vector<GuardEvent> Trainer::observe(std::string_view name, double value) {
+  if (updater_.schedule() != nullptr) updater_.schedule()->observe(name, value);
+  return guards_.observe(step_, name, value);
+}
+
+void Trainer::not_finite(double value, std::string_view what) const {
   throw Error(Code::Gate,
               fmt::format("the {} is {} at step {}", what, value, step_ + 1),
-              "lower optimizer.lr, set optimizer.clip_norm, or lengthen the warm-up");
+              "lower optimizer.lr, set optimizer.clip_norm, lengthen the warm-up, or add a guard: "
+              "guard.nan = { type = \"nan\" }");
 }
 
 CheckpointContent Trainer::checkpoint() {
@@ -158,18 +161,18 @@ CheckpointContent Trainer::checkpoint() {
   for (const NamedTensor& tensor : model_->tensors())
     content.model.emplace_back(tensor.name, tensor.tensor);
   StateSaver saver;
-  saver.begin("optimizer");
-  optimizer_->state(saver);
-  saver.begin("schedule");
-  if (schedule_ != nullptr) schedule_->state(saver);
+  updater_.save(saver);
+  guards_.save(saver);
+  saver.begin("ema");
+  if (ema_ != nullptr) ema_->state(saver);
   saver.begin("rng");
   at::Tensor generator = at::detail::getDefaultCPUGenerator().get_state();
   saver.tensor("cpu", generator);
   content.optim = std::move(saver.tensors);
   content.state["step"] = step_;
   content.state["tokens_seen"] = tokens_seen_;
-  content.state["rows_consumed"] = step_ * space_.tables.batch.global;
-  content.state["epoch"] = order_.epoch(step_ * space_.tables.batch.global);
+  content.state["rows_consumed"] = rows_consumed_;
+  content.state["epoch"] = order_.epoch(rows_consumed_);
   content.state["seed"] = space_.tables.run.seed;
   content.state["num_rows"] = space_.rows->num_rows();
   content.state["data"] = space_.corpus.fingerprint;
@@ -190,19 +193,27 @@ void Trainer::restore(const CheckpointReader& reader) {
   if (state.get("tokenizer", "") != space_.tokenizer->fingerprint())
     throw DataError(fmt::format("the tokenizer changed since {}", reader.folder()));
   step_ = state.get("step", int64_t{0});
+  rows_consumed_ = state.get("rows_consumed", int64_t{0});
   tokens_seen_ = state.get("tokens_seen", int64_t{0});
   for (NamedTensor& tensor : model_->tensors())
     read_tensor(reader.model(), tensor.name, tensor.tensor);
   StateLoader loader(state.at("values"), reader.optim());
-  loader.begin("optimizer");
-  optimizer_->state(loader);
-  loader.begin("schedule");
-  if (schedule_ != nullptr) schedule_->state(loader);
+  updater_.restore(loader);
+  guards_.restore(loader);
+  loader.begin("ema");
+  if (ema_ != nullptr) ema_->state(loader);
   at::Generator generator = at::detail::getDefaultCPUGenerator();
   at::Tensor random = generator.get_state();
   loader.begin("rng");
   loader.tensor("cpu", random);
   generator.set_state(random);
+}
+
+void Trainer::roll_back(const CheckpointReader& reader) {
+  const int64_t consumed = rows_consumed_, seen = tokens_seen_;
+  restore(reader);
+  rows_consumed_ = consumed;
+  tokens_seen_ = seen;
 }
 
 }  // namespace mortise::core

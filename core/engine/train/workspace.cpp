@@ -55,6 +55,14 @@ Value spec_of(const Workspace& space) {
   return spec;
 }
 
+BuildContext build_context(const Value& spec, const Tables& tables, at::Device device) {
+  BuildContext build;
+  build.dtype = scalar_type_of(tables.run.dtype);
+  build.device = device;
+  build.max_seq_len = spec.get("max_seq_len", int64_t{0});
+  return build;
+}
+
 }  // namespace
 
 Tables read_tables(const Value& recipe) {
@@ -62,6 +70,7 @@ Tables read_tables(const Value& recipe) {
   tables.recipe = read_table<RecipeTable>(recipe, "recipe");
   tables.run = read_table<RunTable>(recipe, "run");
   tables.batch = read_table<BatchTable>(recipe, "batch");
+  tables.ema = read_table<EmaTable>(recipe, "ema");
   tables.checkpoint = read_table<CheckpointTable>(recipe, "checkpoint");
   tables.log = read_table<LogTable>(recipe, "log");
   tables.generate = read_table<GenerateTable>(recipe, "generate");
@@ -73,7 +82,8 @@ Tables read_tables(const Value& recipe) {
 at::ScalarType scalar_type_of(const std::string& dtype) {
   if (dtype == "fp32") return at::kFloat;
   if (dtype == "bf16") return at::kBFloat16;
-  throw Error(Code::Usage, fmt::format("run.dtype is fp32 or bf16, got {}", dtype));
+  if (dtype == "fp16") return at::kHalf;
+  throw Error(Code::Usage, fmt::format("a dtype is fp32, bf16 or fp16, got {}", dtype));
 }
 
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host) {
@@ -115,15 +125,30 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
   return space;
 }
 
-std::shared_ptr<LanguageModel> build_model(const Value& spec,
-                                           const Tables& tables,
-                                           Host& host,
+std::shared_ptr<LanguageModel> build_base(const Value& spec,
+                                          const Tables& tables,
+                                          Host& host,
+                                          at::Device device) {
+  return LanguageModel::build(spec, host, build_context(spec, tables, device));
+}
+
+std::shared_ptr<LanguageModel> build_model(const Workspace& space,
+                                           const Value& spec,
                                            at::Device device) {
-  BuildContext build;
-  build.dtype = scalar_type_of(tables.run.dtype);
-  build.device = device;
-  build.max_seq_len = spec.get("max_seq_len", int64_t{0});
-  return LanguageModel::build(spec, host, build);
+  const auto model = build_base(spec, space.tables, *space.host, device);
+  model->set_embedding_noise(space.tables.run.neftune_alpha);
+  if (const Value* table = space.recipe.find("adapter")) {
+    const BuildContext build = build_context(spec, space.tables, device);
+    model->attach([&](LanguageModel& base) {
+      const AdapterArgs args = {build, &base, base.width(), base.num_layers()};
+      return std::shared_ptr<Adapter>(make<Adapter>(*space.host, *table, args));
+    });
+  }
+  if (const Value* tables = space.recipe.find("parallel"))
+    for (const auto& [name, table] : tables->as_table())
+      model->wrap_units(std::shared_ptr<Parallel>(
+          make<Parallel>(*space.host, table, ParallelArgs{model->num_layers()})));
+  return model;
 }
 
 }  // namespace mortise::core

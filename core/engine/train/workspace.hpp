@@ -16,6 +16,7 @@ struct Tables {
   RecipeTable recipe;
   RunTable run;
   BatchTable batch;
+  EmaTable ema;
   CheckpointTable checkpoint;
   LogTable log;
   GenerateTable generate;
@@ -53,11 +54,17 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
 /// comes first.
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host);
 
-/// Builds the model of the workspace: empty, on `device` (the meta device allocates nothing).
-std::shared_ptr<LanguageModel> build_model(const Value& spec,
-                                           const Tables& tables,
-                                           Host& host,
+/// Builds the model of the workspace, its adapter on and its units wrapped: empty, on `device` (the
+/// meta device allocates nothing).
+std::shared_ptr<LanguageModel> build_model(const Workspace& space,
+                                           const Value& spec,
                                            at::Device device);
+
+/// The same without an adapter and without strategies: evaluation, references.
+std::shared_ptr<LanguageModel> build_base(const Value& spec,
+                                          const Tables& tables,
+                                          Host& host,
+                                          at::Device device);
 
 at::ScalarType scalar_type_of(const std::string& dtype);
 

@@ -31,6 +31,8 @@ class Gqa final : public Attention {
   Gqa(Config config, const AttentionArgs& args);
   at::Tensor forward(const BlockInput& in) override;
 
+  KvShape kv_shape() const override { return {kv_heads_, head_dim_}; }
+
  private:
   enum class Kernel { Auto, Eager, Sdpa };
 

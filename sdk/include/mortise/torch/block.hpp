@@ -26,7 +26,8 @@ struct BlockInput {
                          // last; defined with segments
   at::Tensor prefix_k_BGPK;  // trained prefix, not rotated, seen by every document; undefined: none
   at::Tensor prefix_v_BGPK;
-  at::Tensor routes;         // recorded routing decisions to replay; undefined: decide anew
+  at::Tensor routes;   // recorded routing decisions to replay; undefined: decide anew
+  at::Tensor kinds_B;  // int64 type of each row's sample, for routers by rule; undefined: not known
   KvCache* cache = nullptr;  // generation only; positions then start at cache->length()
 
   /// Calls f(tensor) for each tensor in a fixed order, also for undefined ones.
@@ -39,6 +40,7 @@ struct BlockInput {
     f(prefix_k_BGPK);
     f(prefix_v_BGPK);
     f(routes);
+    f(kinds_B);
   }
 };
 
@@ -53,11 +55,15 @@ struct BlockOutput {
   std::vector<NamedValue> losses;
   std::vector<NamedValue> stats;
   at::Tensor routes;  // decisions made, for a replay; undefined: none
+  /// Items per path of each router (path below the unit: "mlp.gate" → counts_P), for its
+  /// after_step().
+  std::vector<NamedValue> counts;
 };
 
-#define MORTISE_BLOCK_TYPES                                                               \
-  MORTISE_TENSOR_TYPES, MORTISE_TYPE(::mortise::BlockInput),                              \
-      MORTISE_MEMBER(::mortise::BlockInput, cache), MORTISE_TYPE(::mortise::BlockOutput), \
-      MORTISE_TYPE(::mortise::NamedValue), MORTISE_TYPE(::mortise::KvCache)
+#define MORTISE_BLOCK_TYPES                                                                \
+  MORTISE_TENSOR_TYPES, MORTISE_TYPE(::mortise::BlockInput),                               \
+      MORTISE_MEMBER(::mortise::BlockInput, cache), MORTISE_TYPE(::mortise::BlockOutput),  \
+      MORTISE_MEMBER(::mortise::BlockOutput, counts), MORTISE_TYPE(::mortise::NamedValue), \
+      MORTISE_TYPE(::mortise::KvCache)
 
 }  // namespace mortise

@@ -25,15 +25,21 @@ namespace mortise {
 /// How core fills a new parameter.  The numbers are drawn from a stream named by seed and path, so
 /// they do not depend on the order of construction.
 struct Init {
-  enum class Kind { Normal, Zeros, Ones } kind = Kind::Normal;
+  enum class Kind { Normal, Zeros, Ones, Uniform } kind = Kind::Normal;
   bool residual =
-      false;  // writes into the residual stream: may be scaled down by the number of layers
+      false;         // writes into the residual stream: may be scaled down by the number of layers
+  double scale = 0;  // Normal: its own standard deviation, 0: the recipe's; Uniform: ± this
 
-  static Init normal(bool into_residual = false) { return {Kind::Normal, into_residual}; }
+  static Init normal(bool into_residual = false) { return {Kind::Normal, into_residual, 0}; }
 
-  static Init zeros() { return {Kind::Zeros, false}; }
+  static Init normal_with(double std) { return {Kind::Normal, false, std}; }
 
-  static Init ones() { return {Kind::Ones, false}; }
+  /// PyTorch's default for a linear layer of that many inputs: bound = 1 / √inputs.
+  static Init uniform(double bound) { return {Kind::Uniform, false, bound}; }
+
+  static Init zeros() { return {Kind::Zeros, false, 0}; }
+
+  static Init ones() { return {Kind::Ones, false, 0}; }
 };
 
 /// What every block is told when it is built.  On the meta device nothing is allocated: that is how

@@ -13,9 +13,12 @@
 
 namespace mortise {
 
+/// What a loss is averaged over: core counts these units in the whole accumulation window.
+enum class LossUnit { Target, Sample, Pair };
+
 /// The same tokens seen by another, frozen model (preference and distillation objectives).
 struct ReferenceHidden {
-  std::string name;
+  std::string name;  // of [reference.NAME]
   at::Tensor hidden_ND;
   Head* head = nullptr;
 };
@@ -25,8 +28,12 @@ struct ObjectiveInput {
   Head* head = nullptr;
   at::Tensor targets_N;  // int64
   at::Tensor mask_N;     // bool, true = counts; undefined: all count
-  at::Tensor
-      samples_N;  // int64 sample number of each token, for losses over sequences; undefined: none
+  /// Samples of the micro-batch, for losses over sequences: sample number of each token from 0, −1
+  /// for padding; undefined where the unit is Target.
+  at::Tensor samples_N;  // int64
+  at::Tensor labels_S;   // int64 class of each sample; undefined: the data has none
+  at::Tensor pairs_S;    // int64 pair of each sample, both in this micro-batch; undefined: no pairs
+  at::Tensor chosen_S;   // bool: the preferred one of its pair
   double normaliser = 1;  // > 0
   double loss_scale = 1;  // dynamic scale of fp16 training
   std::vector<ReferenceHidden> references;
@@ -54,6 +61,10 @@ class MORTISE_API Objective : public Component {
   }
 
   virtual ~Objective();
+
+  /// Thread: [any-thread].
+  virtual LossUnit unit() const { return LossUnit::Target; }
+
   /// Thread: [train-thread].
   virtual ObjectiveOutput forward(const ObjectiveInput& in) = 0;
 };
