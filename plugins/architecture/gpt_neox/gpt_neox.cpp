@@ -45,8 +45,9 @@ Value layer_spec(HfConfig& config, int64_t longest) {
   attention["heads"] = heads;
   attention["bias"] = bias;
   attention["output_bias"] = bias;
-  attention["position"] = config.rope(kRopeKeys, longest);
   attention["position"]["type"] = "rope";
+  const Value rope = config.rope(kRopeKeys, longest);
+  for (const auto& [key, value] : rope.as_table()) attention["position"][key] = value;
   layer["ffn"]["type"] = "gelu";
   layer["ffn"]["hidden"] = config.positive("intermediate_size");
   layer["ffn"]["bias"] = true;
