@@ -10,4 +10,5 @@ MORTISE_CONFORM_SUITES(mortise::conform::attention_suite(),
                        mortise::conform::norm_suite(),
                        mortise::conform::objective_suite(),
                        mortise::conform::optimizer_suite(),
+                       mortise::conform::parallel_suite(),
                        mortise::conform::position_suite());
