@@ -1,4 +1,5 @@
 // TensorRule: every operation and its inverse, and the joining of slices when a folder is written.
+#include "mortise/names.hpp"
 #include "mortise/torch/tensor_rules.hpp"
 #include "mortise/weight_format.hpp"
 
