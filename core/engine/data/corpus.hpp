@@ -53,13 +53,21 @@ Corpus load_corpus(const Value& recipe, Host& host);
 /// Returns a part.  Throws: DataError listing the parts there are.
 const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::string& name);
 
-/// The text that a language model reads: `text`, or `prompt` followed by `response`.  prompt_bytes:
-/// what is not trained. Throws: DataError naming the record.
-struct RowText {
+/// A run of a document's text.
+struct Segment {
   std::string text;
-  int64_t prompt_bytes = 0;
+  bool train = true;     // false: it is read, never predicted
+  bool special = false;  // "<|im_end|>" in it is the tokenizer's special token
 };
 
-RowText row_text(const Record& record);
+using DocumentText = std::vector<Segment>;
+
+/// The documents of a record, by the first fields there are: `chosen` and `rejected` (two; a string
+/// after `prompt`, or segments), `segments`, `text`, `prompt` and `response`.
+/// Throws: DataError naming the record.
+std::vector<DocumentText> row_documents(const Record& record);
+
+/// All of a document's text, or what of it is trained.
+std::string joined(const DocumentText& document, bool trained_only);
 
 }  // namespace mortise::core
