@@ -126,7 +126,7 @@ TEST_SUITE("objective.classification") {
     in.labels_S = at::tensor({3, -1, 0}, at::kLong);
     CHECK_THROWS_WITH_AS(
         Classification({}).forward(in), doctest::Contains("has no number `label`"), Error);
-    in.labels_S = {};
+    in.labels_S = at::Tensor();
     CHECK_THROWS_WITH_AS(
         Classification({}).forward(in), doctest::Contains("none has a number `label`"), Error);
     CHECK_THROWS_WITH_AS(Classification({"last", {1, 2}, 0}).forward(c.input()),

@@ -13,7 +13,7 @@ class DistillSoft final : public Objective {
   struct Config {
     double temperature = 2;
     double alpha = 0.5;
-    std::string reference;
+    std::string reference = {};
     int64_t chunk = 0;
     static void describe(Schema<Config>& schema);
   };

@@ -14,7 +14,7 @@ class Dpo final : public Objective {
     double beta = 0.1;
     std::string loss = "sigmoid";
     double label_smoothing = 0;
-    std::string reference;
+    std::string reference = {};
     int64_t chunk = 0;
     static void describe(Schema<Config>& schema);
   };

@@ -137,7 +137,7 @@ TEST_SUITE("objective.dpo") {
                          doctest::Contains("needs [reference.old]; there are: base"),
                          Error);
     in = c.input();
-    in.pairs_S = {};
+    in.pairs_S = at::Tensor();
     CHECK_THROWS_WITH_AS(Dpo({}).forward(in), doctest::Contains("the data has no pairs"), Error);
     in.pairs_S = at::tensor({5, 5, 9, 8}, at::kLong);
     CHECK_THROWS_WITH_AS(Dpo({}).forward(in), doctest::Contains("has no partner"), Error);

@@ -16,7 +16,7 @@ class ChatTemplate final : public Transform {
     std::string format = "chatml";
     std::map<std::string, std::string> roles = {};
     std::vector<std::string> train = {"assistant"};
-    std::string system;
+    std::string system = {};
     std::string field = "messages";
     static void describe(Schema<Config>& schema);
   };
