@@ -17,7 +17,7 @@ void check_labels(const at::Tensor& labels_S, int64_t num_classes) {
   if (smallest < 0)
     throw Error(Code::Data,
                 "a document has no number `label`, and the objective classifies documents",
-                "add a `label` step to [data.pipeline] that maps a field to numbers");
+                "add a `map_labels` step to [data.pipeline] that maps a field to numbers");
   if (largest >= num_classes)
     throw Error(Code::Data,
                 fmt::format("a document has the label {}; the head has {} outputs, for 0 to {}",
@@ -35,7 +35,7 @@ ObjectiveOutput Classification::forward(const ObjectiveInput& in) {
   if (!in.labels_S.defined())
     throw Error(Code::Data,
                 "the objective classifies documents, and none has a number `label`",
-                "add a `label` step to [data.pipeline] that maps a field to numbers");
+                "add a `map_labels` step to [data.pipeline] that maps a field to numbers");
   const at::Tensor pooled_SD =
       pool_samples(in, config_.pooling == "mean" ? Pooling::Mean : Pooling::Last);
   const at::Tensor scores = in.head->logits(pooled_SD);

@@ -14,7 +14,7 @@ int64_t num_samples(const ObjectiveInput& in) {
   if (!by_sample.defined() || !in.samples_N.defined())
     throw Error(Code::Data,
                 "this objective is about whole samples, and the data has neither labels nor pairs",
-                "give every record a number `label` (a `label` step maps words), or `chosen` and "
+                "give every record a number `label` (a `map_labels` step maps words), or `chosen` and "
                 "`rejected`");
   return by_sample.size(0);
 }
