@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mortise/data_source.hpp"
+#include "mortise/document.hpp"
 #include "mortise/host.hpp"
 #include "mortise/transform.hpp"
 
@@ -52,22 +53,5 @@ Corpus load_corpus(const Value& recipe, Host& host);
 
 /// Returns a part.  Throws: DataError listing the parts there are.
 const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::string& name);
-
-/// A run of a document's text.
-struct Segment {
-  std::string text;
-  bool train = true;     // false: it is read, never predicted
-  bool special = false;  // "<|im_end|>" in it is the tokenizer's special token
-};
-
-using DocumentText = std::vector<Segment>;
-
-/// The documents of a record, by the first fields there are: `chosen` and `rejected` (two; a string
-/// after `prompt`, or segments), `segments`, `text`, `prompt` and `response`.
-/// Throws: DataError naming the record.
-std::vector<DocumentText> row_documents(const Record& record);
-
-/// All of a document's text, or what of it is trained.
-std::string joined(const DocumentText& document, bool trained_only);
 
 }  // namespace mortise::core

@@ -12,10 +12,11 @@ namespace {
 int64_t num_samples(const ObjectiveInput& in) {
   const at::Tensor& by_sample = in.labels_S.defined() ? in.labels_S : in.pairs_S;
   if (!by_sample.defined() || !in.samples_N.defined())
-    throw Error(Code::Data,
-                "this objective is about whole samples, and the data has neither labels nor pairs",
-                "give every record a number `label` (a `map_labels` step maps words), or `chosen` and "
-                "`rejected`");
+    throw Error(
+        Code::Data,
+        "this objective is about whole samples, and the data has neither labels nor pairs",
+        "give every record a number `label` (a `map_labels` step maps words), or `chosen` and "
+        "`rejected`");
   return by_sample.size(0);
 }
 
