@@ -47,7 +47,7 @@ void MakePairs::finish_fit() {
 }
 
 void MakePairs::apply(Record record, RecordSink& sink) {
-  const std::string& own = answer_of(record);
+  const std::string own = answer_of(record);  // writing a field moves the others
   const auto found = answers_.find(key_of(record));
   if (found == answers_.end())
     throw DataError(
@@ -60,7 +60,7 @@ void MakePairs::apply(Record record, RecordSink& sink) {
   Philox random(mix_key(static_cast<uint64_t>(config_.seed), "make_pairs"), mix_key(0, record.id));
   const auto drawn = static_cast<int64_t>(random.below(static_cast<uint64_t>(others)));
   record.fields["rejected"] = list[static_cast<size_t>(drawn + (drawn >= mine ? 1 : 0))];
-  record.fields["chosen"] = std::string(own);
+  record.fields["chosen"] = own;
   sink.keep(std::move(record));
 }
 
