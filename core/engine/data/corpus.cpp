@@ -3,11 +3,10 @@
 
 #include <algorithm>
 
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
-
-#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 
