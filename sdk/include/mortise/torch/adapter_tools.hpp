@@ -6,9 +6,11 @@
 // that one module an expert would have ("…experts.3.gate_proj").
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "mortise/error.hpp"
 #include "mortise/torch/adapter.hpp"
 #include "mortise/torch/grouped_linear.hpp"
 #include "mortise/torch/linear.hpp"
