@@ -10,9 +10,10 @@ TEST_SUITE("export") {
   TEST_CASE("a golden folder comes out with the same weights and an equivalent config") {
     for (const std::string& name : golden_names()) {
       CAPTURE(name);
-      const TempDir temp;
+      const testing::TempDir temp;
       const OpenedModel opened = open_golden(name);
-      const auto architecture = make_named<Architecture>("llama");
+      const auto architecture =
+          read_foreign_model(golden_folder(name), host(), catalog()).architecture;
       const ExportReport report = export_model(*opened.model,
                                                opened.spec,
                                                opened.hf_config,
@@ -28,14 +29,14 @@ TEST_SUITE("export") {
       CHECK(architecture->to_spec(config) == opened.spec);
       CHECK(config.at("eos_token_id").as_int() == 2);
       CHECK(config.at("torch_dtype").as_string() == "float32");
-      if (name != "sharded")
+      if (name != "sharded" && name != "gpt_neox_sequential" && name != "gpt2_bare")
         CHECK((read_file(temp.path + "/model.safetensors") ==
                read_file(golden_folder(name) + "/model.safetensors")));
     }
   }
 
   TEST_CASE("bfloat16 halves the file and moves the logits a little") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Value spec = tiny_llama_spec();
     const auto model = build_tiny(spec);
     const auto architecture = make_named<Architecture>("llama");
@@ -60,7 +61,7 @@ TEST_SUITE("export") {
   }
 
   TEST_CASE("a model that the architecture cannot express is refused before anything is written") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Value spec = tiny_spec();  // two kinds of layers
     const auto model = build_tiny(spec);
     const auto architecture = make_named<Architecture>("llama");

@@ -13,6 +13,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
 
@@ -34,12 +35,28 @@ inline core::PluginHost& host() {
 }
 
 inline std::string golden_folder(const std::string& name) {
-  return std::string(MORTISE_SOURCE_DIR) + "/tests/golden/llama/" + name;
+  const std::string golden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/";
+  const std::string plain = golden + "llama/" + name;
+  return std::filesystem::exists(plain) ? plain : golden + "architectures/" + name;
 }
 
 inline std::vector<std::string> golden_names() {
-  return {
-      "gqa_head_dim", "tied_mha", "llama3_rope_bias", "llama3_rope_v5", "linear_rope", "sharded"};
+  return {"gqa_head_dim",
+          "tied_mha",
+          "llama3_rope_bias",
+          "llama3_rope_v5",
+          "linear_rope",
+          "sharded",
+          "gpt2",
+          "gpt2_bare",
+          "gpt_neox",
+          "gpt_neox_sequential",
+          "mistral",
+          "qwen2",
+          "qwen3",
+          "llama_yarn",
+          "llama_yarn_v5",
+          "llama_dynamic"};
 }
 
 /// All tensors of a safetensors file, copied.
@@ -91,21 +108,6 @@ inline std::shared_ptr<core::LanguageModel> build_tiny(const Value& spec,
   core::initialise(*model, seed, std, /*scale_residual=*/true);
   return model;
 }
-
-/// A folder that goes away with its object.
-struct TempDir {
-  TempDir() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "mortise_model_test_XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-
-  ~TempDir() { std::filesystem::remove_all(path); }
-
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string path;
-};
 
 /// The message of the mortise::Error that `call` throws; empty when it throws none.
 template <class Call>
