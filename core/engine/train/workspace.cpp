@@ -65,6 +65,20 @@ BuildContext build_context(const Value& spec, const Tables& tables, at::Device d
   return build;
 }
 
+// What an export will ask of the adapter is asked before training.
+void check_merges(const Adapter& adapter, const Workspace& space) {
+  const Value* tables = space.recipe.find("export");
+  if (tables == nullptr || adapter.can_merge()) return;
+  for (const auto& [name, table] : tables->as_table())
+    if (table.get("type", "") != "none" && table.get("merge_adapter", false))
+      throw Error(Code::Usage,
+                  fmt::format("[export.{}] merges the adapter, and [adapter] \"{}\" cannot be folded "
+                              "into the weights",
+                              name,
+                              space.recipe.at("adapter").get("type", "")),
+                  fmt::format("export.{}.merge_adapter = false", name));
+}
+
 // The tokens that an adapter puts before a document take positions of the model.
 void check_window(const Adapter& adapter, const Workspace& space) {
   const int64_t added = adapter.virtual_tokens(), window = space.tables.batch.seq_len,
@@ -167,6 +181,7 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
     attach_adapter(
         *model, *table, *space.host, build_context(spec, space.tables, device), is_sample);
     check_window(*model->adapter(), space);
+    check_merges(*model->adapter(), space);
   }
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())
