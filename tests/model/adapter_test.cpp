@@ -1,5 +1,6 @@
-// Adapters on whole models: the same logits as the Python library peft, in files of its layout; with
-// recompute and packing; merged and not.
+// Adapters on whole models: the same logits as the Python library peft, in files of its layout;
+// with recompute and packing; merged and not.
+#include <cstdlib>
 #include <filesystem>
 
 #include "mortise/torch/adapter_tools.hpp"
@@ -43,8 +44,7 @@ std::shared_ptr<LanguageModel> adapted(const Value& table, bool recompute = fals
   at::manual_seed(7);
   const at::NoGradGuard no_grad;
   for (NamedTensor& tensor : model->parameters())
-    if (!model->is_base(tensor.name))
-      tensor.tensor.add_(at::randn(tensor.tensor.sizes()) * 0.3);
+    if (!model->is_base(tensor.name)) tensor.tensor.add_(at::randn(tensor.tensor.sizes()) * 0.3);
   if (recompute) {
     Value config = Value::table();
     config["type"] = "recompute";
@@ -90,7 +90,8 @@ constexpr const char* kDora =
     R"({"type": "lora", "rank": 3, "use_dora": true, "targets": ["q_proj", "o_proj", "up_proj"]})";
 constexpr const char* kIa3 = R"({"type": "ia3"})";
 constexpr const char* kPrefix = R"({"type": "prefix", "tokens": 4})";
-constexpr const char* kProjected = R"({"type": "prefix", "tokens": 4, "projection": true, "hidden": 6})";
+constexpr const char* kProjected =
+    R"({"type": "prefix", "tokens": 4, "projection": true, "hidden": 6})";
 constexpr const char* kPrompt = R"({"type": "prompt", "tokens": 3})";
 
 }  // namespace
@@ -128,6 +129,8 @@ TEST_SUITE("model.adapter") {
         REQUIRE(ours.contains(tensor));
         CHECK(at::equal(ours.at(tensor), values));
       }
+      if (const char* out = std::getenv("MORTISE_ADAPTERS_OUT"))  // adapter_in_peft.sh
+        save_adapter(*first.model->adapter(), std::string(out) + "/" + name, "base");
       open_adapter(*second.model, temp.path + "/again", host(), catalog());
       const auto expected = read_tensors(adapter_folder(name) + "/expected.safetensors");
       CHECK(at::equal(logits_of(*second.model, expected.at("ids")),
@@ -137,8 +140,8 @@ TEST_SUITE("model.adapter") {
 
   TEST_CASE("an adapter made for another base is refused with names and shapes") {
     const OpenedModel other = open_golden("tied_mha");
-    const std::string message = message_of(
-        [&] { open_adapter(*other.model, adapter_folder("lora"), host(), catalog()); });
+    const std::string message =
+        message_of([&] { open_adapter(*other.model, adapter_folder("lora"), host(), catalog()); });
     CHECK(message.find("was made for another base model") != std::string::npos);
     CHECK(message.find("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight: this model "
                        "needs [4, ") != std::string::npos);
@@ -183,7 +186,8 @@ TEST_SUITE("model.adapter") {
     }
   }
 
-  TEST_CASE("packed documents under recompute equal each document alone without: values and gradients") {
+  TEST_CASE(
+      "packed documents under recompute equal each document alone without: values and gradients") {
     for (const char* json : {kPrefix, kProjected, kDora}) {
       CAPTURE(json);
       const at::Tensor ids = ids_of(1, 14);
@@ -294,16 +298,14 @@ TEST_SUITE("model.adapter") {
   TEST_CASE("targets that match nothing list near names; a file of no known kind is refused") {
     auto model = build_tiny(tiny_spec());
     CHECK(message_of([&] {
-            attach_adapter(*model,
-                           table_of(R"({"type": "lora", "targets": ["k_prj"]})"),
-                           host(),
-                           {},
-                           false);
+            attach_adapter(
+                *model, table_of(R"({"type": "lora", "targets": ["k_prj"]})"), host(), {}, false);
           }).find("did you mean \"k_proj\"?") != std::string::npos);
     const TempDir temp;
     write_file(temp.path + "/adapter_config.json", R"({"peft_type": "OFT"})");
-    CHECK(message_of([&] { open_adapter(*model, temp.path, host(), catalog()); })
-              .find("no adapter plugin reads peft_type OFT") != std::string::npos);
+    CHECK(message_of([&] {
+            open_adapter(*model, temp.path, host(), catalog());
+          }).find("no adapter plugin reads peft_type OFT") != std::string::npos);
   }
 
   TEST_CASE("an interrupted write leaves no folder, and nothing is overwritten") {
@@ -311,7 +313,8 @@ TEST_SUITE("model.adapter") {
     const auto model = adapted(table_of(kLora));
     save_adapter(*model->adapter(), temp.path + "/a", "");
     CHECK(!std::filesystem::exists(temp.path + "/a.part"));
-    CHECK(message_of([&] { save_adapter(*model->adapter(), temp.path + "/a", ""); })
-              .find("is not empty") != std::string::npos);
+    CHECK(message_of([&] {
+            save_adapter(*model->adapter(), temp.path + "/a", "");
+          }).find("is not empty") != std::string::npos);
   }
 }

@@ -87,7 +87,8 @@ int run_export(const EngineCall& call) {
   how.dtype = dtype_of(options.get("dtype", "fp32"));
   how.verify = options.get("verify", how.verify);
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
-  const bool has_file = opened.model->has_adapter() && !opened.model->adapter()->file_tensors().empty();
+  const bool has_file =
+      opened.model->has_adapter() && !opened.model->adapter()->file_tensors().empty();
   if (has_file && !options.get("merge_adapter", false)) {
     save_adapter(*opened.model->adapter(), to, opened.base);
     fmt::print("exported the adapter of {} to {}\n", opened.weights, to);

@@ -1,7 +1,7 @@
 // `mortise generate`: continues one prompt, or several, with a trained or a foreign model.
 //
-// Options: model, adapter, prompt (text or list of texts), max_new_tokens, temperature, top_k, top_p, seed,
-// json, stream.
+// Options: model, adapter, prompt (text or list of texts), max_new_tokens, temperature, top_k,
+// top_p, seed, json, stream.
 #include <chrono>
 #include <cstdio>
 

@@ -97,10 +97,10 @@ void open_adapter(LanguageModel& model,
     model.train(false);
     return;
   }
-  throw DataError(fmt::format("{}: no adapter plugin reads peft_type {}",
-                              directory,
-                              file.at("peft_type").as_string()),
-                  "`mortise inspect adapter` lists those there are");
+  throw DataError(
+      fmt::format(
+          "{}: no adapter plugin reads peft_type {}", directory, file.at("peft_type").as_string()),
+      "`mortise inspect adapter` lists those there are");
 }
 
 }  // namespace mortise::core

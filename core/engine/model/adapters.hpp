@@ -12,16 +12,25 @@ namespace mortise::core {
 
 /// Makes the component of an [adapter] table and puts it on; with `from` it takes the shape of that
 /// folder's.  `is_sample`: see AdapterArgs.   Throws: Error, DataError.
-void attach_adapter(
-    LanguageModel& model, const Value& table, Host& host, const BuildContext& build, bool is_sample);
+void attach_adapter(LanguageModel& model,
+                    const Value& table,
+                    Host& host,
+                    const BuildContext& build,
+                    bool is_sample);
 
 /// Gives the adapter, if there is one, its first values, once the base weights are there: from the
 /// folder `from`, else from its prompt, else by seed and path.  Throws: DataError.
-void start_adapter(
-    LanguageModel& model, const Value* table, const Tokenizer* tokenizer, uint64_t seed, double std);
+void start_adapter(LanguageModel& model,
+                   const Value* table,
+                   const Tokenizer* tokenizer,
+                   uint64_t seed,
+                   double std);
 
 /// Puts the adapter of a PEFT folder over a model with the component that declares `peft_<type>`.
 /// Throws: DataError when no component does or the base is another one.
-void open_adapter(LanguageModel& model, const std::string& directory, Host& host, const Catalog& catalog);
+void open_adapter(LanguageModel& model,
+                  const std::string& directory,
+                  Host& host,
+                  const Catalog& catalog);
 
 }  // namespace mortise::core

@@ -52,8 +52,7 @@ void fill_model(LanguageModel& model, const Workspace& space, const EngineCall& 
     const OpenWeights weights = open_weights(table.from, *call.host, *call.catalog);
     load_weights(model, *weights.reader, *foreign.architecture, space.model_spec);
   }
-  start_adapter(
-      model, space.recipe.find("adapter"), space.tokenizer.get(), seed, table.init.std);
+  start_adapter(model, space.recipe.find("adapter"), space.tokenizer.get(), seed, table.init.std);
 }
 
 Continue make_continue(LanguageModel& model, const Workspace& space) {
@@ -113,12 +112,13 @@ std::vector<std::string> export_all(LanguageModel& model,
                                 report.largest_difference));
     if (!merge) continue;
     write_file(folder + "/merge_report.json", to_json(merge->to_value(), 2) + "\n");
-    lines.push_back(fmt::format("merged   {} (logits move by at most {:.2g}, KL {:.2g}, {:.2f} % of "
-                                "the likeliest tokens agree)",
-                                folder,
-                                merge->max_difference,
-                                merge->kl,
-                                100 * merge->top1));
+    lines.push_back(
+        fmt::format("merged   {} (logits move by at most {:.2g}, KL {:.2g}, {:.2f} % of "
+                    "the likeliest tokens agree)",
+                    folder,
+                    merge->max_difference,
+                    merge->kl,
+                    100 * merge->top1));
   }
   return lines;
 }

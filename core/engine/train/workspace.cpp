@@ -71,12 +71,13 @@ void check_merges(const Adapter& adapter, const Workspace& space) {
   if (tables == nullptr || adapter.can_merge()) return;
   for (const auto& [name, table] : tables->as_table())
     if (table.get("type", "") != "none" && table.get("merge_adapter", false))
-      throw Error(Code::Usage,
-                  fmt::format("[export.{}] merges the adapter, and [adapter] \"{}\" cannot be folded "
-                              "into the weights",
-                              name,
-                              space.recipe.at("adapter").get("type", "")),
-                  fmt::format("export.{}.merge_adapter = false", name));
+      throw Error(
+          Code::Usage,
+          fmt::format("[export.{}] merges the adapter, and [adapter] \"{}\" cannot be folded "
+                      "into the weights",
+                      name,
+                      space.recipe.at("adapter").get("type", "")),
+          fmt::format("export.{}.merge_adapter = false", name));
 }
 
 // The tokens that an adapter puts before a document take positions of the model.
@@ -92,13 +93,14 @@ void check_window(const Adapter& adapter, const Workspace& space) {
                             window),
                 fmt::format("lower adapter.tokens, or batch.seq_len = {}", 2 * added));
   if (limit > 0 && added + window > limit)
-    throw Error(Code::Usage,
-                fmt::format("{} virtual tokens and a window of {} (batch.seq_len) reach beyond the {} "
-                            "positions that the model was made for",
-                            added,
-                            window,
-                            limit),
-                fmt::format("batch.seq_len = {}", limit - added));
+    throw Error(
+        Code::Usage,
+        fmt::format("{} virtual tokens and a window of {} (batch.seq_len) reach beyond the {} "
+                    "positions that the model was made for",
+                    added,
+                    window,
+                    limit),
+        fmt::format("batch.seq_len = {}", limit - added));
 }
 
 }  // namespace

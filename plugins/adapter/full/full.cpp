@@ -23,7 +23,8 @@ bool is_meant(const std::string& pattern, const std::string& path) {
 
 Full::Full(Config config, const AdapterArgs& args) {
   MORTISE_CHECK(args.model != nullptr, "an adapter needs a model");
-  MORTISE_CHECK(args.file.is_null(), "the adapter `full` has no folder to continue from: use model.from");
+  MORTISE_CHECK(args.file.is_null(),
+                "the adapter `full` has no folder to continue from: use model.from");
   std::vector<std::string> paths;
   for (const NamedTensor& tensor : args.model->parameters()) paths.push_back(tensor.name);
   for (const std::string& pattern : config.freeze) {

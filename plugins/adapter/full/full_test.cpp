@@ -22,7 +22,8 @@ struct Block final : Module {
 
 std::string trained(const Value& freeze) {
   Block block;
-  const auto adapter = testing::make<Adapter>("full", {block.build, &block, 2, 2}, {{"freeze", freeze}});
+  const auto adapter =
+      testing::make<Adapter>("full", {block.build, &block, 2, 2}, {{"freeze", freeze}});
   std::string names;
   for (NamedTensor& tensor : block.parameters())
     if (tensor.tensor.requires_grad()) names += tensor.name + " ";
@@ -39,14 +40,16 @@ Value list(std::initializer_list<const char*> names) {
 
 TEST_SUITE("adapter.full") {
   TEST_CASE("trains all that no pattern freezes") {
-    CHECK(trained(list({})) == "model.embed_tokens.weight model.layers.0.self_attn.q_proj.weight "
-                               "model.layers.10.self_attn.q_proj.weight ");
+    CHECK(trained(list({})) ==
+          "model.embed_tokens.weight model.layers.0.self_attn.q_proj.weight "
+          "model.layers.10.self_attn.q_proj.weight ");
     CHECK(trained(list({"embed_tokens", "model.layers.0"})) ==
           "model.layers.10.self_attn.q_proj.weight ");
     CHECK(trained(list({"*.weight"})).empty());
   }
 
   TEST_CASE("a pattern that freezes nothing is refused") {
-    CHECK_THROWS_WITH_AS(trained(list({"embed_token"})), doctest::Contains("matches nothing"), Error);
+    CHECK_THROWS_WITH_AS(
+        trained(list({"embed_token"})), doctest::Contains("matches nothing"), Error);
   }
 }

@@ -1,8 +1,8 @@
 // (IA)³: y = l ⊙ (W·x + b) for keys and values, y = W·(l ⊙ x) + b for the feed-forward projections.
 // The vectors start at one, so training starts from the base model.
 //
-// Source: Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context
-// Learning", arXiv:2205.05638 §3.3.  Names and shapes of the file: peft 0.21.
+// Source: Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than
+// In-Context Learning", arXiv:2205.05638 §3.3.  Names and shapes of the file: peft 0.21.
 #include "ia3.hpp"
 
 #include <algorithm>
@@ -20,8 +20,8 @@ class Ia3Op final : public LinearOp {
  public:
   Ia3Op(const BuildContext& build, const Linear& linear, bool is_input) {
     const int64_t inputs = linear.in_features(), outputs = linear.out_features();
-    const std::vector<int64_t> shape = is_input ? std::vector<int64_t>{1, inputs}
-                                                : std::vector<int64_t>{outputs, 1};
+    const std::vector<int64_t> shape =
+        is_input ? std::vector<int64_t>{1, inputs} : std::vector<int64_t>{outputs, 1};
     scale_ = {add_parameter("l", shape, build, Init::ones()), is_input, false};
   }
 
@@ -50,8 +50,8 @@ class GroupedIa3Op final : public GroupedLinearOp {
     if (scale_.is_merged) return next(x_MI);
     std::vector<int64_t> rows;
     for (size_t e = 0; e + 1 < borders.size(); ++e) rows.push_back(borders[e + 1] - borders[e]);
-    const at::Tensor l = at::repeat_interleave(
-        scale_.l.flatten(1), at::tensor(rows, at::kLong), 0, x_MI.size(0));
+    const at::Tensor l =
+        at::repeat_interleave(scale_.l.flatten(1), at::tensor(rows, at::kLong), 0, x_MI.size(0));
     return scale_.is_input ? next(x_MI * l) : next(x_MI) * l;
   }
 
@@ -80,7 +80,8 @@ void Ia3::choose(const AdapterArgs& args, const Value& file) {
   } else {
     for (const char* key : {"modules_to_save", "exclude_modules", "fan_in_fan_out"})
       if (const Value* value = file.find(key); value != nullptr && !is_off(*value))
-        throw DataError(fmt::format("adapter_config.json: `{}` is set, which is not supported", key));
+        throw DataError(
+            fmt::format("adapter_config.json: `{}` is set, which is not supported", key));
     chosen = peft_targeted(all, file.at("target_modules"));
     inner = peft_targeted(chosen, file.at("feedforward_modules"));
     config_.targets.clear();  // the file's are written as paths again
@@ -164,4 +165,5 @@ MORTISE_PLUGIN("org.mortise.adapter.ia3",
                MORTISE_VERSION,
                "Apache-2.0",
                mortise::component<mortise::adapter::ia3::Ia3>(
-                   "ia3", "learned vectors scale keys, values and inner activations; the base is frozen"));
+                   "ia3",
+                   "learned vectors scale keys, values and inner activations; the base is frozen"));

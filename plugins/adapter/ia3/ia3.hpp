@@ -1,4 +1,5 @@
-// (IA)³: learned vectors that scale keys, values and the inner activations of the feed-forward part.
+// (IA)³: learned vectors that scale keys, values and the inner activations of the feed-forward
+// part.
 #pragma once
 
 #include <memory>
@@ -13,8 +14,8 @@ namespace mortise::adapter::ia3 {
 
 /// The vector of one projection.  With experts it has one row for each.
 struct Scale {
-  at::Tensor l;            // the parameter: [O, 1] or [1, I], before it E when there are experts
-  bool is_input = false;   // it scales what goes in, not what comes out
+  at::Tensor l;           // the parameter: [O, 1] or [1, I], before it E when there are experts
+  bool is_input = false;  // it scales what goes in, not what comes out
   bool is_merged = false;
 };
 

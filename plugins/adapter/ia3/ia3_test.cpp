@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "mortise/testing.hpp"
+
 #include "tests/support/close.hpp"
 
 using namespace mortise;
@@ -13,16 +14,19 @@ namespace {
 struct Block final : Module {
   Block() {
     const LinearOptions with_bias = {.bias = true};
-    k = add_child("model.layers.0.self_attn.k_proj", std::make_shared<Linear>(build, 4, 3, with_bias));
+    k = add_child("model.layers.0.self_attn.k_proj",
+                  std::make_shared<Linear>(build, 4, 3, with_bias));
     v = add_child("model.layers.0.self_attn.v_proj", std::make_shared<Linear>(build, 4, 3));
-    down = add_child("model.layers.0.mlp.down_proj", std::make_shared<Linear>(build, 5, 4, with_bias));
+    down =
+        add_child("model.layers.0.mlp.down_proj", std::make_shared<Linear>(build, 5, 4, with_bias));
     experts = add_child("model.layers.1.mlp.experts.down_proj",
                         std::make_shared<GroupedLinear>(build, 2, 5, 4));
     fill();
   }
 
   void fill() {
-    for (NamedTensor& tensor : parameters()) tensor.tensor.detach().copy_(at::randn(tensor.tensor.sizes()));
+    for (NamedTensor& tensor : parameters())
+      tensor.tensor.detach().copy_(at::randn(tensor.tensor.sizes()));
   }
 
   at::Tensor named(const std::string& name) {

@@ -3,8 +3,8 @@
 // layer does, B at zero, so training starts from the base model.
 //
 // Sources: Hu et al., arXiv:2106.09685; Kalajdzievski, "rsLoRA", arXiv:2312.03732; Liu et al.,
-// "DoRA", arXiv:2402.09353; Hayou et al., "LoRA+", arXiv:2402.12354 (a higher rate for B: a group of
-// the optimizer).  Names and layout of the file: peft 0.21.
+// "DoRA", arXiv:2402.09353; Hayou et al., "LoRA+", arXiv:2402.12354 (a higher rate for B: a group
+// of the optimizer).  Names and layout of the file: peft 0.21.
 #include "lora.hpp"
 
 #include <cmath>
@@ -18,7 +18,8 @@ namespace mortise::adapter::lora {
 
 namespace {
 
-/// Keys of PEFT that change the maths in ways that are not known here, and the values that are fine.
+/// Keys of PEFT that change the maths in ways that are not known here, and the values that are
+/// fine.
 void check_supported(const Value& file) {
   const auto is_off = [](const Value& value) {
     return value.is_null() || (value.is_bool() && !value.as_bool()) ||
@@ -42,10 +43,11 @@ void check_supported(const Value& file) {
                       "merge this adapter with peft and train a new one on the result");
   const Value* init = file.find("init_lora_weights");
   if (init != nullptr && init->is_string() && init->as_string() != "gaussian")
-    throw DataError(fmt::format("adapter_config.json: init_lora_weights \"{}\" may have changed the "
-                                "base weights",
-                                init->as_string()),
-                    "convert it with peft (save_pretrained with path_initial_model_for_weight_conversion)");
+    throw DataError(
+        fmt::format("adapter_config.json: init_lora_weights \"{}\" may have changed the "
+                    "base weights",
+                    init->as_string()),
+        "convert it with peft (save_pretrained with path_initial_model_for_weight_conversion)");
 }
 
 }  // namespace
@@ -70,7 +72,8 @@ void Lora::choose(const AdapterArgs& args) {
   const std::vector<Projection> all = projections(*args.model);
   if (!file_.is_null()) {
     const Value* targets = file_.find("target_modules");
-    MORTISE_CHECK(targets != nullptr && !targets->is_null(), "adapter_config.json has no target_modules");
+    MORTISE_CHECK(targets != nullptr && !targets->is_null(),
+                  "adapter_config.json has no target_modules");
     for (const Projection& projection : peft_targeted(all, *targets)) wrap(projection, args.build);
     if (parts_.empty() && !args.is_sample)
       throw DataError("the target_modules of adapter_config.json match nothing in this model",
@@ -89,8 +92,10 @@ void Lora::choose(const AdapterArgs& args) {
 void Lora::wrap(const Projection& projection, const BuildContext& build) {
   Part part = {projection, nullptr, config_.rank, config_.alpha};
   if (file_.is_null()) {
-    if (const int64_t* rank = longest_match(config_.rank_pattern, projection.path)) part.rank = *rank;
-    if (const double* alpha = longest_match(config_.alpha_pattern, projection.path)) part.alpha = *alpha;
+    if (const int64_t* rank = longest_match(config_.rank_pattern, projection.path))
+      part.rank = *rank;
+    if (const double* alpha = longest_match(config_.alpha_pattern, projection.path))
+      part.alpha = *alpha;
   } else {
     const std::string path = peft_path(projection, 0);
     const auto pattern = [&](const char* key) -> const Value* {
@@ -100,7 +105,8 @@ void Lora::wrap(const Projection& projection, const BuildContext& build) {
     if (const Value* rank = pattern("rank_pattern")) part.rank = rank->as_int();
     if (const Value* alpha = pattern("alpha_pattern")) part.alpha = alpha->as_float();
   }
-  MORTISE_CHECK(part.rank > 0, "adapter.rank must be at least 1, got {} for {}", part.rank, projection.path);
+  MORTISE_CHECK(
+      part.rank > 0, "adapter.rank must be at least 1, got {} for {}", part.rank, projection.path);
   const auto rank = static_cast<double>(part.rank);
   const Options options = {part.rank,
                            part.alpha / (config_.rslora ? std::sqrt(rank) : rank),
@@ -179,12 +185,14 @@ Value Lora::file_config(const std::string& base) const {
 void Lora::Config::describe(Schema<Config>& schema) {
   schema.field("rank", &Config::rank, "width of the two thin matrices").min(1).max(65536);
   schema.field("alpha", &Config::alpha, "the update is scaled by alpha / rank").above(0);
-  schema.field("dropout", &Config::dropout, "of the input of the update, while training").range(0, 0.99);
+  schema.field("dropout", &Config::dropout, "of the input of the update, while training")
+      .range(0, 0.99);
   schema.field("rslora", &Config::rslora, "scale by alpha / √rank instead: stable at high ranks");
   schema.field("use_dora",
                &Config::use_dora,
                "trains the length of each output row apart from its direction (DoRA)");
-  schema.field("init", &Config::init, "how A starts; B starts at zero").one_of({"kaiming", "gaussian"});
+  schema.field("init", &Config::init, "how A starts; B starts at zero")
+      .one_of({"kaiming", "gaussian"});
   schema.field("targets",
                &Config::targets,
                "projections by last name (\"q_proj\") or by a pattern on whole paths");

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "lora_op.hpp"
 #include "mortise/schema.hpp"
 #include "mortise/torch/adapter.hpp"
 #include "mortise/torch/adapter_tools.hpp"
+
+#include "lora_op.hpp"
 
 namespace mortise::adapter::lora {
 

@@ -1,10 +1,11 @@
 // y = W·x + s·B·(A·dropout(x)); with DoRA each row is then scaled to its magnitude:
-// y = m/‖W + s·B·A‖ · (W·x + s·B·A·dropout(x)), biases apart.  W + s·B·A is never built in a forward.
+// y = m/‖W + s·B·A‖ · (W·x + s·B·A·dropout(x)), biases apart.  W + s·B·A is never built in a
+// forward.
 //
 // Sources: Hu et al., "LoRA", arXiv:2106.09685 §4.1; Liu et al., "DoRA", arXiv:2402.09353 eq. 5 and
 // §4.3 (the norm is a constant in the backward pass).  One departure from peft 0.21: with dropout,
-// peft's DoRA puts the dropped input through the base weights as well; here only the low-rank branch
-// sees it, as in LoRA.
+// peft's DoRA puts the dropped input through the base weights as well; here only the low-rank
+// branch sees it, as in LoRA.
 #include "lora_op.hpp"
 
 #include <cmath>
@@ -51,10 +52,7 @@ at::Tensor row_norms(const at::Tensor& weight_EOI,
 }
 
 Factors::Factors(Options options, at::Tensor a, at::Tensor b, at::Tensor magnitude)
-    : options_(options),
-      a_(std::move(a)),
-      b_(std::move(b)),
-      magnitude_(std::move(magnitude)) {}
+    : options_(options), a_(std::move(a)), b_(std::move(b)), magnitude_(std::move(magnitude)) {}
 
 at::Tensor Factors::a(int64_t expert) const { return with_experts(a_.detach(), 3)[expert]; }
 
@@ -69,12 +67,10 @@ at::Tensor Factors::row_factors(const at::Tensor& weight_EOI) {
   {
     const at::NoGradGuard no_grad;
     if (!square_EO_.defined()) square_EO_ = squared_rows(weight_EOI);
-    norm_EO = row_norms(weight_EOI,
-                        square_EO_,
-                        with_experts(a_, 3),
-                        with_experts(b_, 3),
-                        options_.scaling)
-                  .to(magnitude_.scalar_type());
+    norm_EO =
+        row_norms(
+            weight_EOI, square_EO_, with_experts(a_, 3), with_experts(b_, 3), options_.scaling)
+            .to(magnitude_.scalar_type());
   }
   return with_experts(magnitude_, 2) / norm_EO;
 }
@@ -95,8 +91,8 @@ void Factors::merge(const at::Tensor& weight_EOI) {
                                .mul_(options_.scaling)
                                .add_(weight_EOI[e].detach().to(at::kFloat));
     if (options_.dora)
-      merged_OI.mul_((magnitude(e).to(at::kFloat) / at::linalg_vector_norm(merged_OI, 2, {-1}))
-                         .unsqueeze(1));
+      merged_OI.mul_(
+          (magnitude(e).to(at::kFloat) / at::linalg_vector_norm(merged_OI, 2, {-1})).unsqueeze(1));
     weight_EOI[e].detach().copy_(merged_OI);
   }
   is_merged_ = true;

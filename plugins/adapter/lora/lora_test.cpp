@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "mortise/testing.hpp"
+
 #include "tests/support/close.hpp"
 
 using namespace mortise;
@@ -18,11 +19,13 @@ namespace {
 struct Block final : Module {
   Block() {
     const LinearOptions with_bias = {.bias = true};
-    q = add_child("model.layers.0.self_attn.q_proj", std::make_shared<Linear>(build, 6, 4, with_bias));
+    q = add_child("model.layers.0.self_attn.q_proj",
+                  std::make_shared<Linear>(build, 6, 4, with_bias));
     up = add_child("model.layers.0.mlp.up_proj", std::make_shared<Linear>(build, 6, 5));
     experts = add_child("model.layers.1.mlp.experts.gate_proj",
                         std::make_shared<GroupedLinear>(build, 2, 6, 3));
-    for (NamedTensor& tensor : parameters()) tensor.tensor.detach().copy_(at::randn(tensor.tensor.sizes()));
+    for (NamedTensor& tensor : parameters())
+      tensor.tensor.detach().copy_(at::randn(tensor.tensor.sizes()));
   }
 
   BuildContext build;
@@ -59,16 +62,15 @@ TEST_SUITE("adapter.lora") {
     for (const bool rslora : {false, true}) {
       at::manual_seed(1);
       Block block;
-      attach(block, {{"rank", 3}, {"alpha", 5.0}, {"rslora", rslora}, {"targets", list({"q_proj"})}});
+      attach(block,
+             {{"rank", 3}, {"alpha", 5.0}, {"rslora", rslora}, {"targets", list({"q_proj"})}});
       const at::Tensor x = at::randn({2, 6});
       const at::Tensor a = named(block, "model.layers.0.self_attn.q_proj.lora.A").to(at::kDouble),
                        b = named(block, "model.layers.0.self_attn.q_proj.lora.B").to(at::kDouble);
       const double scaling = 5.0 / (rslora ? std::sqrt(3.0) : 3.0);
       const at::Tensor weight = block.q->weight().to(at::kDouble) + scaling * at::matmul(b, a);
-      MORTISE_CHECK_CLOSE((*block.q)(x),
-                          at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(),
-                          1e-5,
-                          1e-5);
+      MORTISE_CHECK_CLOSE(
+          (*block.q)(x), at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(), 1e-5, 1e-5);
     }
   }
 
@@ -86,10 +88,8 @@ TEST_SUITE("adapter.lora") {
     const at::Tensor weight =
         sum * (magnitude.to(at::kDouble) / sum.square().sum(1).sqrt()).unsqueeze(1);
     const at::Tensor x = at::randn({3, 6});
-    MORTISE_CHECK_CLOSE((*block.q)(x),
-                        at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(),
-                        1e-5,
-                        1e-5);
+    MORTISE_CHECK_CLOSE(
+        (*block.q)(x), at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(), 1e-5, 1e-5);
   }
 
   TEST_CASE("freezes the base, trains A, B and the magnitudes, and the gradients are right") {
@@ -120,18 +120,20 @@ TEST_SUITE("adapter.lora") {
       at::manual_seed(4);
       Block block;
       const auto adapter = attach(
-          block, {{"rank", 2}, {"alpha", 4.0}, {"use_dora", dora}, {"targets", list({"gate_proj"})}});
+          block,
+          {{"rank", 2}, {"alpha", 4.0}, {"use_dora", dora}, {"targets", list({"gate_proj"})}});
       const at::Tensor x = at::randn({5, 6});
       const std::vector<int64_t> borders = {0, 2, 5};
       const at::Tensor y = (*block.experts)(x, borders);
       const std::string path = "model.layers.1.mlp.experts.gate_proj.lora.";
       for (int64_t e = 0; e < 2; ++e) {
-        at::Tensor weight = block.experts->weight()[e] +
-                            2 * at::matmul(named(block, path + "B")[e], named(block, path + "A")[e]);
+        at::Tensor weight =
+            block.experts->weight()[e] +
+            2 * at::matmul(named(block, path + "B")[e], named(block, path + "A")[e]);
         if (dora)
-          weight = weight * (named(block, path + "magnitude")[e] /
-                             at::linalg_vector_norm(weight, 2, {1}))
-                                .unsqueeze(1);
+          weight = weight *
+                   (named(block, path + "magnitude")[e] / at::linalg_vector_norm(weight, 2, {1}))
+                       .unsqueeze(1);
         const int64_t begin = borders[static_cast<size_t>(e)],
                       length = borders[static_cast<size_t>(e) + 1] - begin;
         MORTISE_CHECK_CLOSE(y.narrow(0, begin, length),
@@ -166,7 +168,8 @@ TEST_SUITE("adapter.lora") {
     CHECK(config.at("target_modules") == list({"q_proj", "up_proj"}));
   }
 
-  TEST_CASE("dropout is drawn anew for each pass, repeats with the seed, and is off in evaluation") {
+  TEST_CASE(
+      "dropout is drawn anew for each pass, repeats with the seed, and is off in evaluation") {
     at::manual_seed(5);
     Block block;
     attach(block, {{"dropout", 0.5}, {"targets", list({"up_proj"})}});
@@ -202,9 +205,10 @@ TEST_SUITE("adapter.lora") {
     testing::make<Adapter>("lora", {block.build, &block, 6, 2, file});
     CHECK(named(block, "model.layers.0.mlp.up_proj.lora.A").size(0) == 2);
     Block other;
-    CHECK_THROWS_WITH_AS(testing::make<Adapter>("lora", {other.build, &other, 6, 2, file}, {{"rank", 5}}),
-                         doctest::Contains("adapter.rank is 5"),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        testing::make<Adapter>("lora", {other.build, &other, 6, 2, file}, {{"rank", 5}}),
+        doctest::Contains("adapter.rank is 5"),
+        Error);
     file["bias"] = "all";
     Block third;
     CHECK_THROWS_WITH_AS(testing::make<Adapter>("lora", {third.build, &third, 6, 2, file}),

@@ -1,11 +1,11 @@
-// Trained keys and values that every token of every document sees before its own.  They are inputs of
-// attention, not a cache that poses as one: so they work with recompute, packing and accumulation.
-// They are not rotated, and the positions of the text start after them.
+// Trained keys and values that every token of every document sees before its own.  They are inputs
+// of attention, not a cache that poses as one: so they work with recompute, packing and
+// accumulation. They are not rotated, and the positions of the text start after them.
 //
 // Source: Li & Liang, "Prefix-Tuning", arXiv:2101.00190 §4.3 (the MLP is their reparametrisation);
 // order inside the table and names of the file: peft 0.21, PrefixEncoder and PeftModel.get_prompt
-// ([tokens, layers × (key, value) × heads × head width]).  A prompt as a start is exact: with the keys
-// and values that it leaves in the base, the model goes on as after that prompt.
+// ([tokens, layers × (key, value) × heads × head width]).  A prompt as a start is exact: with the
+// keys and values that it leaves in the base, the model goes on as after that prompt.
 #include "prefix.hpp"
 
 #include <ATen/ATen.h>
@@ -37,10 +37,8 @@ Prefix::Prefix(Config config, const AdapterArgs& args) : config_(std::move(confi
   MORTISE_CHECK(args.model != nullptr, "an adapter needs a model");
   if (!args.file.is_null()) {
     const Config standard;
-    take_from_file("tokens",
-                   config_.tokens,
-                   args.file.get("num_virtual_tokens", int64_t{0}),
-                   standard.tokens);
+    take_from_file(
+        "tokens", config_.tokens, args.file.get("num_virtual_tokens", int64_t{0}), standard.tokens);
     config_.prompt.clear();
   }
   shapes_ = kv_shapes(*args.model);
@@ -49,7 +47,8 @@ Prefix::Prefix(Config config, const AdapterArgs& args) : config_(std::move(confi
     borders_.push_back(borders_.back() + 2 * shape.kv_heads * shape.head_dim);
     if (token_dim_ == 0) token_dim_ = shape.kv_heads * shape.head_dim;
   }
-  MORTISE_CHECK(token_dim_ > 0, "no layer of this model keeps keys and values: a prefix has no place");
+  MORTISE_CHECK(token_dim_ > 0,
+                "no layer of this model keeps keys and values: a prefix has no place");
   freeze(*args.model);
   const Init init = config_.init == "zeros" ? Init::zeros() : Init::normal();
   if (!config_.projection) {
@@ -57,9 +56,11 @@ Prefix::Prefix(Config config, const AdapterArgs& args) : config_(std::move(confi
     return;
   }
   const int64_t hidden = config_.hidden > 0 ? config_.hidden : token_dim_;
-  embedding_PM_ = add_parameter("embedding", {config_.tokens, token_dim_}, args.build, Init::normal());
+  embedding_PM_ =
+      add_parameter("embedding", {config_.tokens, token_dim_}, args.build, Init::normal());
   const LinearOptions with_bias = {.bias = true};
-  into_ = add_child("transform.0", std::make_shared<Linear>(args.build, token_dim_, hidden, with_bias));
+  into_ =
+      add_child("transform.0", std::make_shared<Linear>(args.build, token_dim_, hidden, with_bias));
   out_of_ = add_child("transform.2",
                       std::make_shared<Linear>(args.build, hidden, borders_.back(), with_bias));
 }
@@ -68,7 +69,9 @@ at::Tensor Prefix::table() const {
   return into_ == nullptr ? embedding_PM_ : (*out_of_)(at::tanh((*into_)(embedding_PM_)));
 }
 
-void Prefix::before_stack(BlockInput& /*in*/, const at::Tensor& /*ids_BT*/) { current_PX_ = table(); }
+void Prefix::before_stack(BlockInput& /*in*/, const at::Tensor& /*ids_BT*/) {
+  current_PX_ = table();
+}
 
 void Prefix::before_layer(int64_t layer, BlockInput& in) {
   const auto index = static_cast<size_t>(layer);
@@ -76,16 +79,18 @@ void Prefix::before_layer(int64_t layer, BlockInput& in) {
   in.prefix_k_BGPK = in.prefix_v_BGPK = at::Tensor();
   if (shape.kv_heads == 0) return;
   const at::Tensor table_PX = current_PX_.defined() ? current_PX_ : table();
-  const at::Tensor kv_P2GK = table_PX.narrow(1, borders_[index], borders_[index + 1] - borders_[index])
-                                 .view({config_.tokens, 2, shape.kv_heads, shape.head_dim});
+  const at::Tensor kv_P2GK =
+      table_PX.narrow(1, borders_[index], borders_[index + 1] - borders_[index])
+          .view({config_.tokens, 2, shape.kv_heads, shape.head_dim});
   in.prefix_k_BGPK = kv_P2GK.select(1, 0).transpose(0, 1).unsqueeze(0);
   in.prefix_v_BGPK = kv_P2GK.select(1, 1).transpose(0, 1).unsqueeze(0);
 }
 
 void Prefix::from_prompt(const std::vector<std::pair<at::Tensor, at::Tensor>>& kv,
                          const at::Tensor& /*x_PD*/) {
-  MORTISE_CHECK(into_ == nullptr,
-                "a reparametrised prefix cannot start from a prompt: set adapter.projection = false");
+  MORTISE_CHECK(
+      into_ == nullptr,
+      "a reparametrised prefix cannot start from a prompt: set adapter.projection = false");
   MORTISE_CHECK_EQ(kv.size(), shapes_.size(), "layers that the prompt ran through");
   const at::NoGradGuard no_grad;
   for (size_t layer = 0; layer < kv.size(); ++layer) {
@@ -134,10 +139,12 @@ void Prefix::Config::describe(Schema<Config>& schema) {
                "the table is the result of a small MLP, which is trained and not kept");
   schema.field("hidden", &Config::hidden, "inner width of that MLP; 0: that of the keys").min(0);
   schema.field("init", &Config::init, "how the table starts").one_of({"normal", "zeros"});
-  schema.field("prompt",
-               &Config::prompt,
-               "a text to start from, cut or repeated to `tokens`: its keys and values in the base");
-  schema.rule("prompt == '' or not projection", "a reparametrised prefix cannot start from a prompt");
+  schema.field(
+      "prompt",
+      &Config::prompt,
+      "a text to start from, cut or repeated to `tokens`: its keys and values in the base");
+  schema.rule("prompt == '' or not projection",
+              "a reparametrised prefix cannot start from a prompt");
   schema.needs("prefix");
   schema.provides("peft_prefix_tuning");
 }

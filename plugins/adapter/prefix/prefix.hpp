@@ -46,7 +46,7 @@ class Prefix final : public Adapter {
   at::Tensor table() const;  // [P, X]
 
   Config config_;
-  std::vector<KvShape> shapes_;  // by layer
+  std::vector<KvShape> shapes_;   // by layer
   std::vector<int64_t> borders_;  // where the part of a layer begins in X; layers + 1 entries
   int64_t token_dim_ = 0;
   at::Tensor embedding_PM_;

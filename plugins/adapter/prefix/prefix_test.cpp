@@ -1,4 +1,5 @@
-// The table and its parts; logits, packing and recompute of whole models: tests/model/adapter_test.cpp.
+// The table and its parts; logits, packing and recompute of whole models:
+// tests/model/adapter_test.cpp.
 #include "prefix.hpp"
 
 #include <ATen/ATen.h>
@@ -22,7 +23,9 @@ struct FakeAttention final : Attention {
 };
 
 struct FakeLayer final : Layer {
-  explicit FakeLayer(KvShape shape) { add_child("self_attn", std::make_shared<FakeAttention>(shape)); }
+  explicit FakeLayer(KvShape shape) {
+    add_child("self_attn", std::make_shared<FakeAttention>(shape));
+  }
 
   BlockOutput forward(const BlockInput& in) override { return {in.x_BTD}; }
 };
@@ -58,7 +61,8 @@ TEST_SUITE("adapter.prefix") {
     const auto adapter = attach(stack, {{"tokens", 4}});
     const at::Tensor table = adapter->file_tensors().at(0).tensor;
     CHECK(table.sizes() == at::IntArrayRef({4, 24}));
-    // past_key_values = embeddings.view(P, layers·2, heads, width).permute(layers·2, heads, P, width)
+    // past_key_values = embeddings.view(P, layers·2, heads, width).permute(layers·2, heads, P,
+    // width)
     const at::Tensor all = table.view({4, 4, 2, 3}).permute({1, 2, 0, 3});
     const BlockInput in = input_of(*adapter, 1);
     CHECK(at::equal(in.prefix_k_BGPK[0], all[2]));

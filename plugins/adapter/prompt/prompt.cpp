@@ -20,16 +20,18 @@ void refuse_packed_rows(const BlockInput& in) {
   if (!in.segments_BT.defined() || in.segments_BT.is_meta() || in.segments_BT.numel() == 0) return;
   const int64_t documents = in.segments_BT.max().item<int64_t>();
   if (documents > 1)
-    throw Error(Code::Usage,
-                fmt::format("prompt tuning puts its tokens before a row, and a row of this batch holds "
-                            "{} documents",
-                            documents),
-                "batch.packing = false, or adapter.type = \"prefix\", which every document sees");
+    throw Error(
+        Code::Usage,
+        fmt::format("prompt tuning puts its tokens before a row, and a row of this batch holds "
+                    "{} documents",
+                    documents),
+        "batch.packing = false, or adapter.type = \"prefix\", which every document sees");
 }
 
 /// Borders in rows that are `added` tokens longer.  Shapes: offsets_S in B·T → in B·(T + added).
 at::Tensor moved_offsets(const at::Tensor& offsets_S, int64_t tokens, int64_t added) {
-  const at::Tensor row_S = at::floor_divide(offsets_S, tokens), place_S = offsets_S - row_S * tokens;
+  const at::Tensor row_S = at::floor_divide(offsets_S, tokens),
+                   place_S = offsets_S - row_S * tokens;
   return row_S * (tokens + added) + at::where(place_S > 0, place_S + added, place_S);
 }
 
@@ -40,14 +42,13 @@ Prompt::Prompt(Config config, const AdapterArgs& args)
   MORTISE_CHECK(args.model != nullptr, "an adapter needs a model");
   if (!args.file.is_null()) {
     const Config standard;
-    take_from_file("tokens",
-                   config_.tokens,
-                   args.file.get("num_virtual_tokens", int64_t{0}),
-                   standard.tokens);
+    take_from_file(
+        "tokens", config_.tokens, args.file.get("num_virtual_tokens", int64_t{0}), standard.tokens);
     config_.prompt.clear();
   }
   freeze(*args.model);
-  embedding_PD_ = add_parameter("embedding", {config_.tokens, args.width}, args.build, Init::normal());
+  embedding_PD_ =
+      add_parameter("embedding", {config_.tokens, args.width}, args.build, Init::normal());
 }
 
 void Prompt::before_stack(BlockInput& in, const at::Tensor& /*ids_BT*/) {
@@ -63,7 +64,8 @@ void Prompt::before_stack(BlockInput& in, const at::Tensor& /*ids_BT*/) {
       at::arange(added, in.positions_BT.options()).unsqueeze(0).expand({rows, -1});
   in.positions_BT = at::cat({places_BP, in.positions_BT + added}, 1);
   if (in.segments_BT.defined())
-    in.segments_BT = at::cat({at::ones({rows, added}, in.segments_BT.options()), in.segments_BT}, 1);
+    in.segments_BT =
+        at::cat({at::ones({rows, added}, in.segments_BT.options()), in.segments_BT}, 1);
   if (in.offsets_S.defined()) in.offsets_S = moved_offsets(in.offsets_S, tokens, added);
 }
 

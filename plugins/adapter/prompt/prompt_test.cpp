@@ -21,7 +21,8 @@ std::unique_ptr<Adapter> attach(Nothing& model) {
 }  // namespace
 
 TEST_SUITE("adapter.prompt") {
-  TEST_CASE("prepends its tokens, moves positions, segments and borders, and takes them away again") {
+  TEST_CASE(
+      "prepends its tokens, moves positions, segments and borders, and takes them away again") {
     Nothing model;
     const auto adapter = attach(model);
     BlockInput in;
@@ -35,7 +36,8 @@ TEST_SUITE("adapter.prompt") {
     CHECK(at::equal(in.x_BTD.narrow(1, 0, 2), at::full({2, 2, 4}, 7.0)));
     CHECK(at::equal(in.positions_BT,
                     at::tensor({0, 1, 2, 3, 4, 0, 1, 2, 3, 2}, at::kLong).view({2, 5})));
-    CHECK(at::equal(in.segments_BT, at::tensor({1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, at::kInt).view({2, 5})));
+    CHECK(at::equal(in.segments_BT,
+                    at::tensor({1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, at::kInt).view({2, 5})));
     CHECK(at::equal(in.offsets_S, at::tensor({0, 5, 9, 10}, at::kLong)));
     CHECK(at::equal(adapter->after_stack(in.x_BTD), text));
   }

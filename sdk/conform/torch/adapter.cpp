@@ -10,6 +10,7 @@
 #include "mortise/torch/adapter_tools.hpp"
 #include "mortise/torch/attention.hpp"
 #include "mortise/torch/layer.hpp"
+
 #include "suites.hpp"
 #include "tools.hpp"
 
@@ -89,7 +90,8 @@ class Stack final : public Module {
 
   void attach(Factory& f) {
     for (const NamedTensor& tensor : tensors()) base_.emplace(tensor.name, tensor.tensor);
-    adapter_ = std::shared_ptr<Adapter>(make<Adapter>(f, {build_, this, kWidth, kLayers, {}, false}));
+    adapter_ =
+        std::shared_ptr<Adapter>(make<Adapter>(f, {build_, this, kWidth, kLayers, {}, false}));
     add_child("adapter", adapter_);
   }
 
@@ -140,8 +142,8 @@ const void* example_args(Factory&) {
   static std::vector<std::unique_ptr<Stack>> stacks;
   static std::vector<std::unique_ptr<AdapterArgs>> instances;
   stacks.push_back(std::make_unique<Stack>());
-  instances.push_back(
-      std::make_unique<AdapterArgs>(AdapterArgs{{}, stacks.back().get(), kWidth, kLayers, {}, false}));
+  instances.push_back(std::make_unique<AdapterArgs>(
+      AdapterArgs{{}, stacks.back().get(), kWidth, kLayers, {}, false}));
   return instances.back().get();
 }
 
@@ -158,7 +160,8 @@ void gradients_go_where_declared(Factory& f) {
                    tensor.name);
     if (!tensor.tensor.requires_grad()) continue;
     ++trained;
-    MORTISE_EXPECT(tensor.tensor.grad().defined(), "{} is trained and gets no gradient", tensor.name);
+    MORTISE_EXPECT(
+        tensor.tensor.grad().defined(), "{} is trained and gets no gradient", tensor.name);
     expect_finite(tensor.tensor.grad(), "the gradient of " + tensor.name);
   }
   MORTISE_EXPECT(trained > 0, "nothing is left to train");
@@ -231,9 +234,10 @@ void builds_on_meta_device(Factory& f) {
   Stack stack(build);
   stack.attach(f);
   for (const NamedTensor& named : stack.parameters())
-    MORTISE_EXPECT(named.tensor.is_meta(),
-                   "{} is allocated although the meta device was asked for: plan could not count it",
-                   named.name);
+    MORTISE_EXPECT(
+        named.tensor.is_meta(),
+        "{} is allocated although the meta device was asked for: plan could not count it",
+        named.name);
 }
 
 void has_stable_names(Factory& f) {
@@ -246,14 +250,15 @@ void has_stable_names(Factory& f) {
 }  // namespace
 
 Suite adapter_suite() {
-  return {"adapter",
-          example_args,
-          {{"what is trained gets a gradient, and nothing else", gradients_go_where_declared},
-           {"the output keeps its shape, and starts from the base's", keeps_the_shape_and_starts_small},
-           {"folded into the weights it gives the same output", folded_is_unfolded},
-           {"its file reads back", file_reads_back},
-           {"builds on the meta device without allocating", builds_on_meta_device},
-           {"its parameters have stable names", has_stable_names}}};
+  return {
+      "adapter",
+      example_args,
+      {{"what is trained gets a gradient, and nothing else", gradients_go_where_declared},
+       {"the output keeps its shape, and starts from the base's", keeps_the_shape_and_starts_small},
+       {"folded into the weights it gives the same output", folded_is_unfolded},
+       {"its file reads back", file_reads_back},
+       {"builds on the meta device without allocating", builds_on_meta_device},
+       {"its parameters have stable names", has_stable_names}}};
 }
 
 }  // namespace mortise::conform

@@ -53,7 +53,8 @@ void append(std::string& text, const char* title, const std::vector<std::string>
   if (lines.empty()) return;
   text += fmt::format("\n  {} ({}):", title, lines.size());
   for (size_t i = 0; i < std::min(lines.size(), kMostListed); ++i) text += "\n    " + lines[i];
-  if (lines.size() > kMostListed) text += fmt::format("\n    … and {} more", lines.size() - kMostListed);
+  if (lines.size() > kMostListed)
+    text += fmt::format("\n    … and {} more", lines.size() - kMostListed);
 }
 
 /// Compares names and shapes.  Throws: DataError with all differences.
@@ -66,7 +67,8 @@ void check_fit(const std::vector<AdapterTensor>& wanted,
   for (const AdapterTensor& tensor : wanted) {
     const auto found = stored.find(tensor.name);
     if (found == stored.end()) {
-      missing.push_back(fmt::format("{} [{}]", tensor.name, fmt::join(tensor.tensor.sizes(), ", ")));
+      missing.push_back(
+          fmt::format("{} [{}]", tensor.name, fmt::join(tensor.tensor.sizes(), ", ")));
       continue;
     }
     if (tensor.tensor.sizes() != at::IntArrayRef(found->second->shape))
@@ -83,9 +85,10 @@ void check_fit(const std::vector<AdapterTensor>& wanted,
   append(text, "unexpected", unexpected);
   append(text, "misshapen", misshapen);
   if (text.empty()) return;
-  throw DataError(fmt::format("the adapter in {} was made for another base model:{}", directory, text),
-                  "use the base that it was trained on (base_model_name_or_path in its "
-                  "adapter_config.json)");
+  throw DataError(
+      fmt::format("the adapter in {} was made for another base model:{}", directory, text),
+      "use the base that it was trained on (base_model_name_or_path in its "
+      "adapter_config.json)");
 }
 
 }  // namespace
@@ -104,7 +107,8 @@ Value read_adapter_config(const std::string& directory) {
 void save_adapter(Adapter& adapter, const std::string& directory, const std::string& base) {
   const at::NoGradGuard no_grad;
   const std::vector<AdapterTensor> tensors = adapter.file_tensors();
-  MORTISE_CHECK(!tensors.empty(), "this adapter keeps nothing beside the base weights: export the model");
+  MORTISE_CHECK(!tensors.empty(),
+                "this adapter keeps nothing beside the base weights: export the model");
   if (fs::exists(directory) && !fs::is_empty(directory))
     throw Error(Code::Usage,
                 fmt::format("{} exists and is not empty: an export overwrites nothing", directory));
@@ -136,11 +140,12 @@ void load_adapter(Adapter& adapter, const std::string& directory) {
   const std::vector<AdapterTensor> tensors = adapter.file_tensors();
   for (const AdapterTensor& tensor : tensors)
     if (tensor.is_computed)
-      throw Error(Code::Usage,
-                  fmt::format("{} is computed from other parameters, which a file does not hold: it "
-                              "cannot be continued",
-                              tensor.name),
-                  "switch the reparametrisation off (adapter.projection = false)");
+      throw Error(
+          Code::Usage,
+          fmt::format("{} is computed from other parameters, which a file does not hold: it "
+                      "cannot be continued",
+                      tensor.name),
+          "switch the reparametrisation off (adapter.projection = false)");
   check_fit(tensors, file.header(), directory);
   for (const AdapterTensor& tensor : tensors) {
     at::Tensor target = tensor.tensor;

@@ -16,8 +16,10 @@ std::regex compiled(const std::string& text) {
   try {
     return std::regex(text, std::regex::ECMAScript);
   } catch (const std::regex_error& error) {
-    throw DataError(fmt::format(
-        "adapter_config.json: \"{}\" is no regular expression that is understood: {}", text, error.what()));
+    throw DataError(
+        fmt::format("adapter_config.json: \"{}\" is no regular expression that is understood: {}",
+                    text,
+                    error.what()));
   }
 }
 
@@ -27,7 +29,8 @@ std::vector<Projection> projections(Module& model) {
   std::vector<Projection> all;
   model.visit([&](const std::string& path, Module& module) {
     if (auto* linear = dynamic_cast<Linear*>(&module)) all.push_back({path, linear, nullptr});
-    if (auto* grouped = dynamic_cast<GroupedLinear*>(&module)) all.push_back({path, nullptr, grouped});
+    if (auto* grouped = dynamic_cast<GroupedLinear*>(&module))
+      all.push_back({path, nullptr, grouped});
   });
   return all;
 }
@@ -47,7 +50,8 @@ std::vector<Projection> targeted(const std::vector<Projection>& all,
   return chosen;
 }
 
-std::vector<Projection> peft_targeted(const std::vector<Projection>& all, const Value& target_modules) {
+std::vector<Projection> peft_targeted(const std::vector<Projection>& all,
+                                      const Value& target_modules) {
   std::vector<Projection> chosen;
   for (const Projection& projection : all) {
     const std::string path = peft_path(projection, 0);
@@ -72,14 +76,17 @@ const Value* peft_pattern(const Value& patterns, const std::string& path) {
 std::string peft_path(const Projection& projection, int64_t expert) {
   if (projection.grouped == nullptr) return projection.path;
   const size_t dot = projection.path.rfind('.') + 1;
-  return fmt::format("{}{}.{}", projection.path.substr(0, dot), expert, projection.path.substr(dot));
+  return fmt::format(
+      "{}{}.{}", projection.path.substr(0, dot), expert, projection.path.substr(dot));
 }
 
-Value peft_targets(const std::vector<std::string>& patterns, const std::vector<Projection>& chosen) {
+Value peft_targets(const std::vector<std::string>& patterns,
+                   const std::vector<Projection>& chosen) {
   Value out = Value::array();
-  const bool has_star = std::any_of(patterns.begin(), patterns.end(), [](const std::string& pattern) {
-    return pattern.find('*') != std::string::npos;
-  });
+  const bool has_star =
+      std::any_of(patterns.begin(), patterns.end(), [](const std::string& pattern) {
+        return pattern.find('*') != std::string::npos;
+      });
   if (!has_star && !patterns.empty()) {
     for (const std::string& pattern : patterns) out.as_array().emplace_back(pattern);
     return out;

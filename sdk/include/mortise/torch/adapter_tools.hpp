@@ -2,8 +2,8 @@
 // PEFT's), and PEFT's folder (adapter_config.json, adapter_model.safetensors).
 //
 // PEFT's layout: huggingface/peft 0.21, src/peft/utils/save_and_load.py.  Names are
-// "base_model.model.<path>.<tensor>"; the tensors of expert e of a GroupedLinear stand under the path
-// that one module an expert would have ("…experts.3.gate_proj").
+// "base_model.model.<path>.<tensor>"; the tensors of expert e of a GroupedLinear stand under the
+// path that one module an expert would have ("…experts.3.gate_proj").
 #pragma once
 
 #include <map>
@@ -25,7 +25,9 @@ struct Projection {
 
   int64_t num_experts() const { return grouped == nullptr ? 1 : grouped->num_experts(); }
 
-  const at::Tensor& weight() const { return grouped == nullptr ? linear->weight() : grouped->weight(); }
+  const at::Tensor& weight() const {
+    return grouped == nullptr ? linear->weight() : grouped->weight();
+  }
 };
 
 /// All projections in the order of the tree.   Thread: [main-thread], as all here.
@@ -70,9 +72,10 @@ const T* longest_match(const std::map<std::string, T>& patterns, const std::stri
 template <class T>
 void take_from_file(const char* name, T& mine, const T& file, const T& otherwise) {
   if (mine != file && mine != otherwise)
-    throw Error(Code::Usage,
-                fmt::format("adapter.{} is {}, and the adapter in adapter.from has {}", name, mine, file),
-                fmt::format("leave adapter.{} out, or start a new adapter without `from`", name));
+    throw Error(
+        Code::Usage,
+        fmt::format("adapter.{} is {}, and the adapter in adapter.from has {}", name, mine, file),
+        fmt::format("leave adapter.{} out, or start a new adapter without `from`", name));
   mine = file;
 }
 
@@ -84,7 +87,9 @@ MORTISE_API Value read_adapter_config(const std::string& directory);
 
 /// Writes DIR with both files; it appears whole, by one rename.  Throws: Error{Io}; Error when DIR
 /// exists and is not empty.
-MORTISE_API void save_adapter(Adapter& adapter, const std::string& directory, const std::string& base);
+MORTISE_API void save_adapter(Adapter& adapter,
+                              const std::string& directory,
+                              const std::string& base);
 
 /// Fills the adapter from DIR/adapter_model.safetensors.  Throws: DataError listing missing,
 /// unexpected and misshapen tensors, all at once.
