@@ -70,6 +70,28 @@ Encoded encode_row(const Tokenizer& tokenizer,
   return out;
 }
 
+/// The number of a record's field `kind`; nothing when it has none.
+std::optional<int64_t> kind_of(const Record& record) {
+  const Value* kind = record.fields.find("kind");
+  if (kind == nullptr || kind->is_null()) return std::nullopt;
+  if (kind->is_int()) return kind_number(std::to_string(kind->as_int()));
+  if (kind->is_string()) return kind_number(kind->as_string());
+  throw DataError(fmt::format("record {}: the field `kind` must be an integer or a word, got {}",
+                              record.id,
+                              kind_name(kind->kind())));
+}
+
+/// Keeps the kind of the newest document.  All records have one, or none.
+void add_kind(TokenSet& set, std::optional<int64_t> kind, const std::string& id) {
+  const bool is_first = set.num_documents() == 1;
+  if (kind.has_value() ? !is_first && set.kinds.empty() : !set.kinds.empty())
+    throw DataError(fmt::format("record {} has {} field `kind`, unlike those before it",
+                                id,
+                                kind ? "a" : "no"),
+                    "give every record a kind, or none");
+  if (kind) set.kinds.push_back(*kind);
+}
+
 /// How often a record of this weight occurs in one epoch.
 int64_t copies(double weight, const std::string& id, uint64_t seed) {
   const double whole = std::floor(weight);
@@ -123,6 +145,7 @@ TokenSet tokenize(const Tokenizer& tokenizer,
         set.ids.insert(set.ids.end(), block[i].ids.begin(), block[i].ids.end());
         set.begins.push_back(set.num_tokens());
         set.prompts.push_back(block[i].prompt);
+        add_kind(set, kind_of(row.record), row.record.id);
       }
     }
   }

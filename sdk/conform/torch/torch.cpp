@@ -10,4 +10,6 @@ MORTISE_CONFORM_SUITES(mortise::conform::attention_suite(),
                        mortise::conform::norm_suite(),
                        mortise::conform::objective_suite(),
                        mortise::conform::optimizer_suite(),
-                       mortise::conform::position_suite());
+                       mortise::conform::path_set_suite(),
+                       mortise::conform::position_suite(),
+                       mortise::conform::router_suite());
