@@ -68,6 +68,7 @@ std::string range_text(const FieldInfo& field) {
     parts.push_back("one of " + joined(choices, ", "));
   }
   if (!field.unit.empty()) parts.push_back(field.unit);
+  if (field.names_score) parts.push_back("EVAL.SCORE");
   if (!field.element.empty())
     if (const std::string inner = range_text(field.element.front()); !inner.empty())
       parts.push_back(inner);

@@ -5,11 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "mortise/expression.hpp"
+#include "mortise/version_range.hpp"
+
 #include "core/recipe/checker.hpp"
-#include "core/recipe/expression.hpp"
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "core/recipe/version_range.hpp"
 
 namespace mortise::core {
 
@@ -248,6 +249,44 @@ void Checker::capabilities() {
     }
 }
 
+void Checker::named_scores(const Node& out) {
+  const Node* evals = out.find("eval");
+  std::vector<std::string> known;
+  if (evals != nullptr)
+    for (const Node& eval : evals->children) known.push_back(eval.key);
+  for (const NamedScore& named : scores_) {
+    const size_t dot = named.score.find('.');
+    const std::string name = named.score.substr(0, dot);
+    const Node* eval = evals == nullptr ? nullptr : evals->find(name);
+    const Node* every = eval == nullptr ? nullptr : eval->find("every");
+    const std::string what = fmt::format("{} = \"{}\"", named.path, named.score);
+    if (dot == std::string::npos || dot + 1 == named.score.size()) {
+      report("E306", what + ": expected EVAL.SCORE, as in \"ppl.perplexity\"", named.origin);
+    } else if (eval == nullptr) {
+      Diagnostic& d =
+          report("E306",
+                 fmt::format("{}: this score is not evaluated, there is no [eval.{}]", what, name),
+                 named.origin);
+      if (const std::string near = nearest(name, known); !near.empty())
+        d.suggestion = near + named.score.substr(dot);
+      d.fix = fmt::format("add [eval.{}] with `type` and `every`{}",
+                          name,
+                          known.empty() ? ""
+                                        : fmt::format(", or name a score of [eval.{}]",
+                                                      fmt::join(known, "], [eval.")));
+    } else if (task_ == "train" && every != nullptr && every->scalar == Value(0)) {
+      report("E306",
+             fmt::format(
+                 "{}: [eval.{}] is taken only when training ends, too late for it", what, name),
+             named.origin)
+          .fix = fmt::format("eval.{}.every = 100", name);
+    } else {
+      continue;
+    }
+    pending_.back().owner = named.owner;
+  }
+}
+
 Node Checker::recipe(const Node& root) {
   const Node* task = root.find_path("recipe.task");
   task_ = task != nullptr && task->is_string() ? task->text() : "train";
@@ -271,6 +310,7 @@ Node Checker::recipe(const Node& root) {
   if (const Node* plugins = out.find("plugins")) requirements(*plugins);
   recipe_rules(out);
   capabilities();
+  named_scores(out);
   flush();
   return out;
 }

@@ -5,8 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "mortise/expression.hpp"
+
 #include "core/recipe/checker.hpp"
-#include "core/recipe/expression.hpp"
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/toml_print.hpp"
 

@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "mortise/units.hpp"
+
 #include "core/recipe/checker.hpp"
 #include "core/recipe/toml_print.hpp"
-#include "core/recipe/units.hpp"
 
 namespace mortise::core {
 
@@ -218,6 +219,8 @@ bool Checker::field(const FieldInfo& info,
       break;
     default: {
       const bool ok = scalar(info, given, path, out);
+      if (ok && info.names_score && !out.text().empty())
+        scores_.push_back({path, out.text(), outer.owner, given.origin});
       const bool names_component = ok && info.type == FieldType::String &&
                                    !info.interface_id.empty() &&
                                    (has_model_ || given.origin.kind != Origin::Kind::Default);
@@ -313,7 +316,8 @@ void Checker::defaults(const Block& block, const Node& given, const std::string&
                  block.default_origin);
     Node filled = standard;
     const bool is_structure = info->type == FieldType::Component ||
-                              info->type == FieldType::Table || !info->interface_id.empty();
+                              info->type == FieldType::Table || !info->interface_id.empty() ||
+                              info->names_score;
     if (is_structure && !field(*info, standard, below, block, filled)) continue;
     if (!filled.is_null()) {
       filled.key_origin = block.default_origin;

@@ -52,6 +52,7 @@ class Checker {
   void recipe_rules(const Node& out);
   static bool rule_holds(const RecipeRule& rule, const Node& out);
   void capabilities();
+  void named_scores(const Node& out);
 
   // check_field.cpp: values
   bool block(const Block& block, const Node& given, const std::string& path, Node& out);
@@ -111,6 +112,13 @@ class Checker {
   std::vector<UsedComponent> used_;
   std::set<std::string> missing_;
   std::vector<Diagnostic> pending_;
+
+  struct NamedScore {
+    std::string path, score, owner;
+    Origin origin;
+  };
+
+  std::vector<NamedScore> scores_;  // texts of FieldInfo::names_score
   std::string task_;
   bool open_model_ = false;  // model.from is given: parts may come from its config.json
   bool has_model_ = false;

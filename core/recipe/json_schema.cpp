@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
+#include "mortise/units.hpp"
 
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/tables.hpp"
-#include "core/recipe/units.hpp"
 
 namespace mortise::core {
 

@@ -8,8 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "mortise/units.hpp"
+
 #include "core/recipe/suggest.hpp"
-#include "core/recipe/units.hpp"
 
 namespace mortise::core {
 

@@ -3,6 +3,7 @@
 
 MORTISE_CONFORM_SUITES(mortise::conform::architecture_suite(),
                        mortise::conform::data_source_suite(),
+                       mortise::conform::guard_suite(),
                        mortise::conform::metric_suite(),
                        mortise::conform::schedule_suite(),
                        mortise::conform::tokenizer_suite(),

@@ -7,6 +7,7 @@ namespace mortise::conform {
 
 Suite architecture_suite();
 Suite data_source_suite();
+Suite guard_suite();
 Suite metric_suite();
 Suite schedule_suite();
 Suite tokenizer_suite();

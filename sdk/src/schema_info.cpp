@@ -47,6 +47,7 @@ Value field_to_value(const FieldInfo& field) {
   flag("required", field.required);
   flag("optional", field.optional);
   flag("secret", field.secret);
+  flag("names_score", field.names_score);
   if (field.min) out["min"] = *field.min;
   if (field.max) out["max"] = *field.max;
   flag("min_excluded", field.min_excluded);
@@ -78,6 +79,7 @@ FieldInfo field_from_value(const Value& value) {
   field.required = value.get("required", false);
   field.optional = value.get("optional", false);
   field.secret = value.get("secret", false);
+  field.names_score = value.get("names_score", false);
   if (const Value* v = value.find("min")) field.min = v->as_float();
   if (const Value* v = value.find("max")) field.max = v->as_float();
   field.min_excluded = value.get("min_excluded", false);

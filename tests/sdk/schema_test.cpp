@@ -22,7 +22,7 @@ struct Config {
   static void describe(Schema<Config>& s) {
     s.field("lr", &Config::lr, "learning rate").above(0).max(1);
     s.field("sizes", &Config::sizes, "widths").one_of({1, 2, 4});
-    s.field("note", &Config::note, "free text");
+    s.field("note", &Config::note, "free text").names_score();
     s.field("inner", &Config::inner, "nested");
     s.field("weights", &Config::weights, "by name");
     s.rule("lr < 0.5 or inner.depth > 1", "a large lr needs depth");
@@ -36,6 +36,8 @@ TEST_SUITE("sdk.schema") {
   TEST_CASE("a schema survives its JSON form") {
     const Value value = describe<Config>().info().to_value();
     CHECK(SchemaInfo::from_value(value).to_value() == value);
+    CHECK(SchemaInfo::from_value(value).find("note")->names_score);
+    CHECK_FALSE(SchemaInfo::from_value(value).find("lr")->names_score);
   }
 
   TEST_CASE("a table fills the struct and the rest keeps its defaults") {

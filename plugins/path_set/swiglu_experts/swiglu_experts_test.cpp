@@ -21,7 +21,7 @@ std::unique_ptr<SwigluExperts> make_experts(at::ScalarType dtype = at::kFloat) {
   args.build.dtype = dtype;
   args.width = kWidth;
   args.num_paths = kExperts;
-  auto experts = std::make_unique<SwigluExperts>({.experts = {}, .hidden = kHidden}, args);
+  auto experts = std::make_unique<SwigluExperts>(SwigluExperts::Config{{}, kHidden}, args);
   at::manual_seed(6);
   for (const auto& parameter : experts->parameters())
     parameter.tensor.detach().copy_(at::randn(parameter.tensor.sizes()));

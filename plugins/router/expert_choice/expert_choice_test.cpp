@@ -18,7 +18,7 @@ std::unique_ptr<ExpertChoice> make_router(double capacity_factor) {
   mortise::RouterArgs args;
   args.width = 5;
   args.num_paths = 3;
-  auto router = std::make_unique<ExpertChoice>({.experts = {}, .capacity_factor = capacity_factor}, args);
+  auto router = std::make_unique<ExpertChoice>(ExpertChoice::Config{{}, capacity_factor}, args);
   at::manual_seed(2);
   router->parameters()[0].tensor.detach().copy_(at::randn({3, 5}));
   return router;

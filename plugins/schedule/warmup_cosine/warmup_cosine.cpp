@@ -12,18 +12,9 @@
 namespace mortise::schedule::warmup_cosine {
 
 WarmupCosine::WarmupCosine(Config config, const ScheduleArgs& args)
-    : total_steps_(args.total_steps), min_ratio_(config.min_ratio) {
-  const bool is_fraction = config.warmup < 1;
-  MORTISE_CHECK(is_fraction || std::floor(config.warmup) == config.warmup,
-                "warmup: expected whole steps or a fraction below 1, got {}",
-                config.warmup);
-  warmup_steps_ = std::llround(is_fraction ? config.warmup * static_cast<double>(args.total_steps)
-                                           : config.warmup);
-  MORTISE_CHECK(total_steps_ <= 0 || warmup_steps_ <= total_steps_,
-                "warmup: {} steps are more than the {} of the whole run",
-                warmup_steps_,
-                total_steps_);
-}
+    : warmup_steps_(whole_steps(config.warmup, args, "warmup")),
+      total_steps_(args.total_steps),
+      min_ratio_(config.min_ratio) {}
 
 double WarmupCosine::factor(int64_t step) const {
   if (step < warmup_steps_) return static_cast<double>(step) / static_cast<double>(warmup_steps_);

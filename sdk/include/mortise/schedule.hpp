@@ -16,6 +16,11 @@ struct ScheduleArgs {
   int64_t total_steps = 0;  // optimizer steps of the whole run
 };
 
+/// Reads a parameter that counts steps: whole steps, or below 1 a fraction of all steps.
+/// Throws: Error, naming `parameter`, for 2.5 steps or for more steps than the run has.
+/// Thread: [any-thread].
+MORTISE_API int64_t whole_steps(double value, const ScheduleArgs& args, std::string_view parameter);
+
 class MORTISE_API Schedule : public Component {
  public:
   using Interface = Schedule;

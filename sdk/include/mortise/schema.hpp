@@ -137,6 +137,13 @@ class FieldRef {
     return *this;
   }
 
+  /// The text names an evaluated score, "ppl.perplexity": the host checks that the recipe has that
+  /// [eval.ppl] and takes it during training.
+  FieldRef& names_score() {
+    info_->names_score = true;
+    return *this;
+  }
+
   FieldRef& secret() {
     info_->secret = true;
     return *this;

@@ -40,8 +40,9 @@ struct MORTISE_API FieldInfo {
   std::string interface_id;  // of a Component
   Value default_value;       // null: none
   bool required = false;
-  bool optional = false;  // std::optional: absent is a value of its own
-  bool secret = false;    // never printed
+  bool optional = false;     // std::optional: absent is a value of its own
+  bool secret = false;       // never printed
+  bool names_score = false;  // of a String: an evaluated score, "EVAL.SCORE", that must be taken
   std::optional<double> min, max;
   bool min_excluded = false;
   std::vector<Value> choices;

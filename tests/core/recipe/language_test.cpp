@@ -2,14 +2,15 @@
 // sweeps, ranges, rules.
 #include <doctest/doctest.h>
 
-#include "core/recipe/expression.hpp"
+#include "mortise/expression.hpp"
+#include "mortise/units.hpp"
+#include "mortise/version_range.hpp"
+
 #include "core/recipe/json_schema.hpp"
 #include "core/recipe/stage.hpp"
 #include "core/recipe/starter.hpp"
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/sweep.hpp"
-#include "core/recipe/units.hpp"
-#include "core/recipe/version_range.hpp"
 #include "fake_catalog.hpp"
 
 using namespace mortise;

@@ -20,9 +20,42 @@ Outcome check(const std::string& text, const std::vector<Override>& overrides = 
   return check_recipe_text(text, "test.toml", plugins.catalog(), options);
 }
 
+struct Watch {
+  std::string metric;
+
+  static void describe(Schema<Watch>& s) {
+    s.field("metric", &Watch::metric, "a score").required().names_score();
+  }
+};
+
+// What is said when a schedule watches `score` and ppl is evaluated every `every` steps.
+std::string watching(const std::string& score, const std::string& every) {
+  fake::Plugins plugins;
+  plugins.add("org.acme.watch", "1.0.0", fake::component_text<Watch>("watch", "schedule/1.0"));
+  const std::string text = fmt::format(
+      "{}every = {}\n[schedule]\ntype = \"watch\"\nmetric = \"{}\"\n", fake::kRecipe, every, score);
+  return errors_of(check_recipe_text(text, "test.toml", plugins.catalog(), {}));
+}
+
 }  // namespace
 
 TEST_SUITE("core.recipe") {
+  TEST_CASE("a parameter that names a score is held to what is evaluated during training") {
+    CHECK(watching("ppl.perplexity", "100") == "");
+    const std::string absent = watching("pppl.perplexity", "100");
+    CHECK_MESSAGE(
+        absent.find("error[E306] schedule.metric = \"pppl.perplexity\": this score is not "
+                    "evaluated, there is no [eval.pppl]   test.toml:30:10") == 0,
+        absent);
+    CHECK_MESSAGE(absent.find("did you mean `ppl.perplexity`?") != std::string::npos, absent);
+    CHECK_MESSAGE(absent.find("name a score of [eval.ppl]") != std::string::npos, absent);
+    const std::string late = watching("ppl.perplexity", "0");
+    CHECK_MESSAGE(late.find("taken only when training ends") != std::string::npos, late);
+    CHECK_MESSAGE(late.find("eval.ppl.every = 100") != std::string::npos, late);
+    CHECK(watching("ppl", "100").find("expected EVAL.SCORE") != std::string::npos);
+    CHECK(watching("ppl.", "100").find("expected EVAL.SCORE") != std::string::npos);
+  }
+
   TEST_CASE("a recipe resolves with all defaults, units and nested components") {
     const Outcome outcome = check(fake::kRecipe);
     REQUIRE_MESSAGE(outcome.ok(), errors_of(outcome));

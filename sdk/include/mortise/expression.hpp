@@ -11,14 +11,15 @@
 #include <string>
 #include <string_view>
 
+#include "mortise/api.hpp"
 #include "mortise/value.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 /// Returns the value of a parameter, or null when it is absent.
 using Lookup = std::function<const Value*(std::string_view path)>;
 
-class Expression {
+class MORTISE_API Expression {
  public:
   /// Throws: Error naming the column of what does not parse.
   explicit Expression(std::string_view text);
@@ -36,4 +37,4 @@ class Expression {
   std::unique_ptr<Term> root_;
 };
 
-}  // namespace mortise::core
+}  // namespace mortise

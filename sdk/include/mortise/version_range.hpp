@@ -4,12 +4,14 @@
 
 #include <string_view>
 
-namespace mortise::core {
+#include "mortise/api.hpp"
+
+namespace mortise {
 
 /// Says whether the text is a range at all.   Thread: [any-thread].
-bool is_version_range(std::string_view range);
+MORTISE_API bool is_version_range(std::string_view range);
 /// Says whether a version such as "1.2.3" lies in a range.  Pre-release tails ("-rc1") are not
 /// ranked.   Thread: [any-thread].
-bool in_version_range(std::string_view version, std::string_view range);
+MORTISE_API bool in_version_range(std::string_view version, std::string_view range);
 
-}  // namespace mortise::core
+}  // namespace mortise

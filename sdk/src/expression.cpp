@@ -1,6 +1,6 @@
 // A Pratt parser (Pratt, Top Down Operator Precedence, POPL 1973) and a tree walk.  Integers stay
 // integers under + - * %; / is always a float division.
-#include "core/recipe/expression.hpp"
+#include "mortise/expression.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "mortise/error.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 struct Expression::Term {
   std::string op;  // an operator, "value", "path" or "has"
@@ -291,4 +291,4 @@ bool Expression::holds(const Lookup& lookup) const {
   return truth(evaluate(lookup)).value_or(true);
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

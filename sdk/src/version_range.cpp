@@ -1,6 +1,6 @@
 // Semantic versions (semver.org 2.0) as three numbers; caret ranges treat 0.x as npm does: ^0.2
 // admits 0.2.* only.
-#include "core/recipe/version_range.hpp"
+#include "mortise/version_range.hpp"
 
 #include <array>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -101,4 +101,4 @@ bool in_version_range(std::string_view version, std::string_view range) {
   return valid && inside;
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -6,13 +6,15 @@
 #include <string>
 #include <string_view>
 
-namespace mortise::core {
+#include "mortise/api.hpp"
+
+namespace mortise {
 
 /// Reads a quantity in the field's own unit: "2KiB" for "bytes" is 2048, "2min" for "seconds" is
 /// 120, "2min" for "ms" is 120000, "3M" for any count ("tokens", "steps", …) is 3e6, "20%" for
 /// "fraction" is 0.2. Returns nothing when it does not read.   Thread: [any-thread].
-std::optional<double> parse_quantity(std::string_view text, std::string_view unit);
+MORTISE_API std::optional<double> parse_quantity(std::string_view text, std::string_view unit);
 /// What to write for this unit: `"4GiB"`.
-std::string quantity_example(std::string_view unit);
+MORTISE_API std::string quantity_example(std::string_view unit);
 
-}  // namespace mortise::core
+}  // namespace mortise

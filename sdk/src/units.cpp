@@ -1,13 +1,13 @@
 // Bytes: B, KiB…TiB (1024), KB…TB (1000).  Times: us, ms, s, min, h, d, several in a row.  Counts:
 // K, M, B (10^9), T.
-#include "core/recipe/units.hpp"
+#include "mortise/units.hpp"
 
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <span>
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -87,4 +87,4 @@ std::string quantity_example(std::string_view unit) {
   return is_time(unit) ? "\"30min\"" : "\"10M\"";
 }
 
-}  // namespace mortise::core
+}  // namespace mortise
