@@ -85,10 +85,9 @@ std::optional<int64_t> kind_of(const Record& record) {
 void add_kind(TokenSet& set, std::optional<int64_t> kind, const std::string& id) {
   const bool is_first = set.num_documents() == 1;
   if (kind.has_value() ? !is_first && set.kinds.empty() : !set.kinds.empty())
-    throw DataError(fmt::format("record {} has {} field `kind`, unlike those before it",
-                                id,
-                                kind ? "a" : "no"),
-                    "give every record a kind, or none");
+    throw DataError(
+        fmt::format("record {} has {} field `kind`, unlike those before it", id, kind ? "a" : "no"),
+        "give every record a kind, or none");
   if (kind) set.kinds.push_back(*kind);
 }
 

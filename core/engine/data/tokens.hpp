@@ -21,7 +21,7 @@ struct TokenSet {
   std::vector<int64_t> labels;        // per document: its class; empty: the data has none
   std::vector<int64_t> pairs;         // per document: its pair; empty: the data has none
   std::vector<uint8_t> chosen;        // per document of a pair: 1 for the preferred one
-  std::vector<int64_t> kinds;         // per document: kind_number() of its field `kind`; empty: none
+  std::vector<int64_t> kinds;  // per document: kind_number() of its field `kind`; empty: none
   bool has_eos = false;
 
   int64_t num_documents() const { return static_cast<int64_t>(begins.size()) - 1; }

@@ -1,5 +1,5 @@
-// y_b = x_b + w_b · (path_{p(b)}(x_b) − x_b), p(b) and w_b from a router that sees one pooled vector
-// a sample.  w is 1 forward; a learned gate gets its gradient through it.  Ours to define.
+// y_b = x_b + w_b · (path_{p(b)}(x_b) − x_b), p(b) and w_b from a router that sees one pooled
+// vector a sample.  w is 1 forward; a learned gate gets its gradient through it.  Ours to define.
 //
 // Pooling: the first token is all that a causal model may look at, since every later token of the
 // sample can know it; the mean is for models that may see the whole sample.  A row must hold one
@@ -58,7 +58,8 @@ at::Tensor offsets_of(const at::Tensor& offsets_S, const at::Tensor& rows, int64
 /// The input that some rows make.
 BlockInput part_of(const BlockInput& in, const at::Tensor& rows) {
   BlockInput part = in;
-  part.x_BTD = gather_items(in.x_BTD.flatten(1), rows).view({-1, in.x_BTD.size(1), in.x_BTD.size(2)});
+  part.x_BTD =
+      gather_items(in.x_BTD.flatten(1), rows).view({-1, in.x_BTD.size(1), in.x_BTD.size(2)});
   part.positions_BT = rows_of(in.positions_BT, rows);
   part.segments_BT = rows_of(in.segments_BT, rows);
   part.kinds_B = rows_of(in.kinds_B, rows);
@@ -67,7 +68,7 @@ BlockInput part_of(const BlockInput& in, const at::Tensor& rows) {
     part.prefix_k_BGPK = rows_of(in.prefix_k_BGPK, rows);
     part.prefix_v_BGPK = rows_of(in.prefix_v_BGPK, rows);
   }
-  part.routes = {};  // those are this layer's
+  part.routes = at::Tensor();  // those are this layer's
   return part;
 }
 
@@ -139,18 +140,15 @@ BlockOutput DynamicPath::forward_rows(const BlockInput& in) {
     const BlockInput part = part_of(in, rows);
     BlockOutput made = paths_->run_samples(path, part);
     changes.push_back((made.x_BTD - part.x_BTD).flatten(1));
-    const double share =
-        static_cast<double>(count) / static_cast<double>(routes.item_M.size(0));
+    const double share = static_cast<double>(count) / static_cast<double>(routes.item_M.size(0));
     for (NamedValue& loss : made.losses) out.losses.push_back({loss.name, loss.value * share});
     std::move(made.stats.begin(), made.stats.end(), std::back_inserter(out.stats));
   }
   out.x_BTD = in.x_BTD;
   if (!changes.empty())
-    out.x_BTD = in.x_BTD + combine_items(at::cat(changes),
-                                         routes.weight_M,
-                                         routes.item_M,
-                                         in.x_BTD.size(0))
-                               .view(in.x_BTD.sizes());
+    out.x_BTD =
+        in.x_BTD + combine_items(at::cat(changes), routes.weight_M, routes.item_M, in.x_BTD.size(0))
+                       .view(in.x_BTD.sizes());
   out.routes = routes.record();
   std::move(routes.losses.begin(), routes.losses.end(), std::back_inserter(out.losses));
   std::move(routes.stats.begin(), routes.stats.end(), std::back_inserter(out.stats));

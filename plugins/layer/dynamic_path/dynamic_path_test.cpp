@@ -25,8 +25,7 @@ struct BySign final : mortise::Router {
     given = in;
     const auto items = mortise::valid_items(in);
     mortise::RouteDecision decision;
-    decision.chosen_NP =
-        at::one_hot((items.x_ND.select(1, 0) > 0).to(at::kLong), 2).to(at::kBool);
+    decision.chosen_NP = at::one_hot((items.x_ND.select(1, 0) > 0).to(at::kLong), 2).to(at::kBool);
     if (in.replay_2M.defined()) decision = mortise::replayed(in, items, 2);
     const at::Tensor x_NP = items.x_ND.select(1, 0).unsqueeze(1).expand({-1, 2});
     return mortise::make_routes(items, decision, x_NP - x_NP.detach() + 1);

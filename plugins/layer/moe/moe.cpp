@@ -38,13 +38,12 @@ RouteInput route_input(const BlockInput& in, const at::Tensor& x_ND) {
   out.x_ND = x_ND;
   if (in.segments_BT.defined()) out.valid_N = (in.segments_BT != 0).view({-1});
   if (in.kinds_B.defined()) out.kind_N = in.kinds_B.repeat_interleave(tokens);
-  out.sequence_N = in.offsets_S.defined()
-                       ? at::searchsorted(in.offsets_S,
-                                          at::arange(rows * tokens, longs),
-                                          /*out_int32=*/false,
-                                          /*right=*/true) -
-                             1
-                       : at::arange(rows, longs).repeat_interleave(tokens);
+  out.sequence_N = in.offsets_S.defined() ? at::searchsorted(in.offsets_S,
+                                                             at::arange(rows * tokens, longs),
+                                                             /*out_int32=*/false,
+                                                             /*right=*/true) -
+                                                1
+                                          : at::arange(rows, longs).repeat_interleave(tokens);
   out.replay_2M = in.routes;
   return out;
 }

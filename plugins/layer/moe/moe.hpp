@@ -1,4 +1,5 @@
-// The layer of a mixture of experts: attention, then experts that a router chooses, and shared ones.
+// The layer of a mixture of experts: attention, then experts that a router chooses, and shared
+// ones.
 #pragma once
 
 #include <memory>
@@ -42,7 +43,7 @@ class Moe final : public Layer {
     Use<PathSet> paths;
     Use<Norm> norm;
     int64_t shared = 0;
-    std::optional<int64_t> shared_hidden;
+    std::optional<int64_t> shared_hidden = std::nullopt;
     static void describe(Schema<Config>& schema);
   };
 

@@ -19,11 +19,11 @@ namespace mortise::path_set::subnets {
 ConvLayer::ConvLayer(Options options, std::shared_ptr<Norm> norm, const LayerArgs& args)
     : options_(options), norm_(add_child("norm", std::move(norm))) {
   const int64_t inputs = options.depthwise ? 1 : args.width;
-  weight_DIK_ = add_parameter(
-      "conv.weight",
-      {args.width, inputs, options.kernel},
-      args.build,
-      Init::uniform(1 / std::sqrt(static_cast<double>(inputs * options.kernel))));
+  weight_DIK_ =
+      add_parameter("conv.weight",
+                    {args.width, inputs, options.kernel},
+                    args.build,
+                    Init::uniform(1 / std::sqrt(static_cast<double>(inputs * options.kernel))));
   bias_D_ = add_parameter("conv.bias", {args.width}, args.build, Init::zeros());
   out_ = add_child(
       "out_proj",
@@ -36,13 +36,14 @@ BlockOutput ConvLayer::forward(const BlockInput& in) {
                 "a convolution over tokens keeps no cache of keys and values; give it whole rows");
   const at::Tensor x_BDT =
       at::constant_pad_nd(norm_->forward(in.x_BTD).transpose(1, 2), {options_.kernel - 1, 0});
+  const int64_t one = 1, none = 0, groups = options_.depthwise ? weight_DIK_.size(0) : 1;
   const at::Tensor mixed_BDT = at::conv1d(x_BDT,
                                           weight_DIK_,
                                           bias_D_,
-                                          /*stride=*/1,
-                                          /*padding=*/0,
-                                          /*dilation=*/1,
-                                          options_.depthwise ? weight_DIK_.size(0) : 1);
+                                          at::IntArrayRef(one),
+                                          at::IntArrayRef(none),
+                                          at::IntArrayRef(one),
+                                          groups);
   BlockOutput out;
   out.x_BTD = in.x_BTD + (*out_)(at::silu(mixed_BDT.transpose(1, 2)));
   return out;

@@ -90,7 +90,8 @@ TEST_SUITE("path_set.subnets") {
         }
         for (int64_t d = 0; d < kWidth; ++d) {
           double expected = x[0][t][d].item<double>();
-          for (int64_t i = 0; i < kWidth; ++i) expected += out_proj[d][i].item<double>() * hidden[i];
+          for (int64_t i = 0; i < kWidth; ++i)
+            expected += out_proj[d][i].item<double>() * hidden[i];
           CHECK(y[0][t][d].item<double>() == doctest::Approx(expected).epsilon(1e-9));
         }
       }

@@ -29,8 +29,7 @@ at::Tensor SwigluExperts::run_tokens(const at::Tensor& x_MD, std::span<const int
 }
 
 void SwigluExperts::Config::describe(Schema<Config>& schema) {
-  schema
-      .field("experts", &Config::experts, "number of experts; absent: those of the router")
+  schema.field("experts", &Config::experts, "number of experts; absent: those of the router")
       .min(1);
   schema.field("hidden", &Config::hidden, "inner width of an expert").required().min(1);
 }

@@ -13,7 +13,7 @@ namespace mortise::path_set::swiglu_experts {
 class SwigluExperts final : public PathSet {
  public:
   struct Config {
-    std::optional<int64_t> experts;
+    std::optional<int64_t> experts = std::nullopt;
     int64_t hidden = 0;
     static void describe(Schema<Config>& schema);
   };

@@ -8,9 +8,10 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
-#include "mortise/record.hpp"
 #include "mortise/plugin.hpp"
+#include "mortise/record.hpp"
 #include "mortise/torch/routing.hpp"
 
 namespace mortise::router::by_kind {
@@ -27,11 +28,10 @@ std::vector<std::string> path_names(const RouterArgs& args, int64_t num_paths) {
 int64_t path_number(const std::string& name, const std::vector<std::string>& names) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end())
-    throw Error(Code::Usage,
-                fmt::format("by_kind names the path `{}`, and there are: {}",
-                            name,
-                            fmt::join(names, ", ")),
-                "the paths are those of the path set beside the router");
+    throw Error(
+        Code::Usage,
+        fmt::format("by_kind names the path `{}`, and there are: {}", name, fmt::join(names, ", ")),
+        "the paths are those of the path set beside the router");
   return found - names.begin();
 }
 
@@ -83,8 +83,8 @@ Routes ByKind::route(const RouteInput& in) {
     const at::Tensor path_N = paths_of(items.kind_N, items.count()).to(in.x_ND.device());
     decision.chosen_NP = at::one_hot(path_N, num_paths_).to(at::kBool);
   }
-  const at::Tensor weight_NP = at::ones(decision.chosen_NP.sizes(),
-                                        in.x_ND.options().dtype(route_dtype(in.x_ND)));
+  const at::Tensor weight_NP =
+      at::ones(decision.chosen_NP.sizes(), in.x_ND.options().dtype(route_dtype(in.x_ND)));
   Routes routes = make_routes(items, decision, weight_NP);
   routes.stats = load_stats(routes.counts_P);
   return routes;
@@ -92,8 +92,10 @@ Routes ByKind::route(const RouteInput& in) {
 
 void ByKind::Config::describe(Schema<Config>& schema) {
   schema
-      .field("map", &Config::map, "kind of a sample → path, for example { noun = \"deep\" }; paths "
-                                  "have the names of the path set, or numbers from 0")
+      .field("map",
+             &Config::map,
+             "kind of a sample → path, for example { noun = \"deep\" }; paths "
+             "have the names of the path set, or numbers from 0")
       .required();
   schema.field("otherwise",
                &Config::otherwise,

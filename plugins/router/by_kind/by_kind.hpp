@@ -14,7 +14,7 @@ class ByKind final : public Router {
  public:
   struct Config {
     std::map<std::string, std::string> map;
-    std::optional<std::string> otherwise;
+    std::optional<std::string> otherwise = std::nullopt;
     static void describe(Schema<Config>& schema);
   };
 
@@ -31,7 +31,7 @@ class ByKind final : public Router {
   Config config_;
   int64_t num_paths_ = 0;
   std::map<int64_t, int64_t> path_of_kind_;
-  std::optional<int64_t> otherwise_;
+  std::optional<int64_t> otherwise_ = std::nullopt;
 };
 
 }  // namespace mortise::router::by_kind

@@ -41,20 +41,20 @@ TEST_SUITE("router.by_kind") {
 
   TEST_CASE("an unknown kind and missing kinds are errors that name the fix") {
     ByKind router({.map = {{"noun", "deep"}, {"7", "cnn"}}, .otherwise = {}}, args());
-    CHECK_THROWS_WITH_AS(router.route(input({7, 8})),
-                         doctest::Contains("a sample is of kind 8, and by_kind.map knows only: 7, noun"),
-                         mortise::DataError);
+    CHECK_THROWS_WITH_AS(
+        router.route(input({7, 8})),
+        doctest::Contains("a sample is of kind 8, and by_kind.map knows only: 7, noun"),
+        mortise::DataError);
     RouteInput in = input({7});
-    in.kind_N = {};
-    CHECK_THROWS_WITH_AS(router.route(in),
-                         doctest::Contains("needs the kind of each sample"),
-                         mortise::DataError);
+    in.kind_N = at::Tensor();
+    CHECK_THROWS_WITH_AS(
+        router.route(in), doctest::Contains("needs the kind of each sample"), mortise::DataError);
   }
 
   TEST_CASE("without kinds all go to the path of the others") {
     ByKind router({.map = {{"noun", "deep"}}, .otherwise = "wide"}, args());
     RouteInput in = input({7, 7});
-    in.kind_N = {};
+    in.kind_N = at::Tensor();
     CHECK(router.route(in).path_M.equal(at::tensor({2, 2}, at::kLong)));
   }
 

@@ -38,8 +38,7 @@ Routes ExpertChoice::route(const RouteInput& in) {
     const double share = static_cast<double>(items.count()) / static_cast<double>(experts_);
     const auto capacity = static_cast<int64_t>(std::ceil(share * config_.capacity_factor));
     const at::Tensor score_EN = probability_NE.detach().t().contiguous();
-    decision =
-        choose_top_k(score_EN, std::min(capacity, items.count()));
+    decision = choose_top_k(score_EN, std::min(capacity, items.count()));
     decision.chosen_NP = decision.chosen_NP.t().contiguous();
   }
   Routes routes = make_routes(items, decision, probability_NE);
@@ -51,8 +50,7 @@ Routes ExpertChoice::route(const RouteInput& in) {
 }
 
 void ExpertChoice::Config::describe(Schema<Config>& schema) {
-  schema
-      .field("experts", &Config::experts, "experts that choose; absent: those of the path set")
+  schema.field("experts", &Config::experts, "experts that choose; absent: those of the path set")
       .min(1);
   schema
       .field("capacity_factor",

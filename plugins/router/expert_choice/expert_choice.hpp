@@ -11,7 +11,7 @@ namespace mortise::router::expert_choice {
 class ExpertChoice final : public Router {
  public:
   struct Config {
-    std::optional<int64_t> experts;
+    std::optional<int64_t> experts = std::nullopt;
     double capacity_factor = 2;
     static void describe(Schema<Config>& schema);
   };

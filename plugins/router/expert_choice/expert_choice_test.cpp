@@ -33,14 +33,15 @@ TEST_SUITE("router.expert_choice") {
     RouteInput in;
     in.x_ND = at::randn({10, 5});
     const Routes routes = router.route(in);
-    const at::Tensor scores = at::matmul(in.x_ND.to(at::kDouble),
-                                         router.parameters()[0].tensor.detach().to(at::kDouble).t());
+    const at::Tensor scores = at::matmul(
+        in.x_ND.to(at::kDouble), router.parameters()[0].tensor.detach().to(at::kDouble).t());
     const size_t capacity = 4;  // ⌈10 / 3 · 1.1⌉
     for (int64_t e = 0; e < 3; ++e) {
       std::vector<std::pair<double, int64_t>> order;
       for (int64_t n = 0; n < 10; ++n) {
         double sum = 0;
-        for (int64_t other = 0; other < 3; ++other) sum += std::exp(scores[n][other].item<double>());
+        for (int64_t other = 0; other < 3; ++other)
+          sum += std::exp(scores[n][other].item<double>());
         order.emplace_back(std::exp(scores[n][e].item<double>()) / sum, n);
       }
       std::sort(order.rbegin(), order.rend());

@@ -1,7 +1,7 @@
-// p = softmax(W x / τ) of a pooled sample x; it takes the path of the highest p.  The weight of that
-// path is 1 forward and p backward (straight-through), so the path runs at full strength and the
-// gate still learns.  With the Gumbel estimator, −log(−log u) is added to W x while training, so
-// that a path is drawn with probability p.
+// p = softmax(W x / τ) of a pooled sample x; it takes the path of the highest p.  The weight of
+// that path is 1 forward and p backward (straight-through), so the path runs at full strength and
+// the gate still learns.  With the Gumbel estimator, −log(−log u) is added to W x while training,
+// so that a path is drawn with probability p.
 //
 // Sources: Bengio et al., arXiv:1308.3432 (straight-through); Jang et al., "Categorical
 // Reparameterization with Gumbel-Softmax", arXiv:1611.01144, eq. 1–2.
@@ -31,11 +31,10 @@ at::Tensor LearnedPath::scores(const at::Tensor& x_ND) const {
 Routes LearnedPath::route(const RouteInput& in) {
   const RouteItems items = valid_items(in);
   const at::Tensor scores_NP = scores(items.x_ND);
-  const RouteDecision decision = in.replay_2M.defined() ? replayed(in, items, num_paths_)
-                                                        : choose_top_k(scores_NP, 1);
+  const RouteDecision decision =
+      in.replay_2M.defined() ? replayed(in, items, num_paths_) : choose_top_k(scores_NP, 1);
   const at::Tensor probability_NP = at::softmax(scores_NP, 1);
-  Routes routes =
-      make_routes(items, decision, (probability_NP - probability_NP.detach()) + 1);
+  Routes routes = make_routes(items, decision, (probability_NP - probability_NP.detach()) + 1);
   if (items.count() == 0) return routes;
   if (config_.aux_loss > 0)
     routes.losses.push_back(

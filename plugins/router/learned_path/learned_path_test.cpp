@@ -57,8 +57,7 @@ TEST_SUITE("router.learned_path") {
   TEST_CASE("the balance loss is its factor when paths are even") {
     const auto made = make_router({.aux_loss = 0.5});
     LearnedPath& router = *made;
-    const Routes routes =
-        router.route(input(at::tensor({1.0f, 0.0f, 0.0f, 1.0f}).view({2, 2})));
+    const Routes routes = router.route(input(at::tensor({1.0f, 0.0f, 0.0f, 1.0f}).view({2, 2})));
     REQUIRE(routes.losses.size() == 1);
     CHECK(routes.losses[0].value.item<double>() == doctest::Approx(0.5).epsilon(1e-6));
   }

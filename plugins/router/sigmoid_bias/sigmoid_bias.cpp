@@ -66,16 +66,14 @@ Routes SigmoidBias::route(const RouteInput& in) {
           : choose_top_k(in_best_groups(scores_NE.detach() + bias_E_), config_.k);
   at::Tensor weight_NE = scores_NE;
   if (config_.renormalise)
-    weight_NE =
-        scores_NE / ((scores_NE * decision.chosen_NP).sum(1, /*keepdim=*/true) + 1e-20);
+    weight_NE = scores_NE / ((scores_NE * decision.chosen_NP).sum(1, /*keepdim=*/true) + 1e-20);
   Routes routes = make_routes(items, decision, weight_NE * config_.scale);
   if (items.count() == 0) return routes;
   if (config_.sequence_aux_loss > 0) {
     const at::Tensor share_NE = scores_NE / (scores_NE.sum(1, /*keepdim=*/true) + 1e-20);
-    routes.losses.push_back(
-        {"sequence_aux_loss",
-         sequence_balance_loss(share_NE, decision.chosen_NP, items.sequence_N) *
-             config_.sequence_aux_loss});
+    routes.losses.push_back({"sequence_aux_loss",
+                             sequence_balance_loss(share_NE, decision.chosen_NP, items.sequence_N) *
+                                 config_.sequence_aux_loss});
   }
   routes.stats = load_stats(routes.counts_P);
   routes.stats.push_back({"router_bias_max", bias_E_.detach().abs().max()});
@@ -89,8 +87,7 @@ void SigmoidBias::after_step(const at::Tensor& counts_P) {
 }
 
 void SigmoidBias::Config::describe(Schema<Config>& schema) {
-  schema
-      .field("experts", &Config::experts, "experts to choose from; absent: those of the path set")
+  schema.field("experts", &Config::experts, "experts to choose from; absent: those of the path set")
       .min(1);
   schema.field("k", &Config::k, "experts a token takes").min(1);
   schema.field("groups", &Config::groups, "equal groups of neighbouring experts").min(1);

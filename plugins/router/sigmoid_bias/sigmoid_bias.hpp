@@ -11,10 +11,10 @@ namespace mortise::router::sigmoid_bias {
 class SigmoidBias final : public Router {
  public:
   struct Config {
-    std::optional<int64_t> experts;
+    std::optional<int64_t> experts = std::nullopt;
     int64_t k = 2;
     int64_t groups = 1;
-    std::optional<int64_t> group_limit;
+    std::optional<int64_t> group_limit = std::nullopt;
     bool renormalise = true;
     double scale = 1;
     double bias_rate = 1e-3;

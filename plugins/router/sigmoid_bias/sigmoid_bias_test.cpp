@@ -38,10 +38,10 @@ at::Tensor bias_of(const SigmoidBias& router) { return router.tensors()[1].tenso
 
 /// DeepSeek-V3's router written out in double for one token.
 struct Slow {
-  std::vector<double> scores;    // sigmoid
-  std::vector<size_t> experts;   // ascending
-  std::vector<double> weights;   // of those
-  double margin = INFINITY;      // the closest decision
+  std::vector<double> scores;   // sigmoid
+  std::vector<size_t> experts;  // ascending
+  std::vector<double> weights;  // of those
+  double margin = INFINITY;     // the closest decision
 
   Slow(const double* x, const double* w, const double* bias) {
     std::vector<double> choice;
@@ -99,9 +99,8 @@ TEST_SUITE("router.sigmoid_bias") {
                      b = bias_of(router).to(at::kDouble);
     int64_t negative = 0;
     for (int64_t n = 0; n < kItems; ++n) {
-      const Slow slow(x[n].const_data_ptr<double>(),
-                      w.const_data_ptr<double>(),
-                      b.const_data_ptr<double>());
+      const Slow slow(
+          x[n].const_data_ptr<double>(), w.const_data_ptr<double>(), b.const_data_ptr<double>());
       REQUIRE(slow.margin > 1e-5);
       std::vector<size_t> experts;
       std::vector<double> weights;
@@ -110,7 +109,7 @@ TEST_SUITE("router.sigmoid_bias") {
         experts.push_back(static_cast<size_t>(routes.path_M[m].item<int64_t>()));
         weights.push_back(routes.weight_M[m].item<double>());
       }
-      CHECK(experts == slow.experts);
+      CHECK((experts == slow.experts));
       for (size_t i = 0; i < weights.size(); ++i) {
         CHECK(weights[i] == doctest::Approx(slow.weights[i]).epsilon(1e-5));
         const double biased =
@@ -129,8 +128,8 @@ TEST_SUITE("router.sigmoid_bias") {
     in.x_ND = at::randn({9, kWidth});
     in.sequence_N = at::tensor({0, 0, 0, 0, 0, 1, 1, 1, 1}, at::kLong);
     const Routes routes = router.route(in);
-    const at::Tensor s = at::sigmoid(
-        at::matmul(in.x_ND.to(at::kDouble), weight_of(router).to(at::kDouble).t()));
+    const at::Tensor s =
+        at::sigmoid(at::matmul(in.x_ND.to(at::kDouble), weight_of(router).to(at::kDouble).t()));
     double expected = 0;
     for (const auto& [begin, end] : {std::pair{0, 5}, {5, 9}}) {
       for (int64_t e = 0; e < kExperts; ++e) {

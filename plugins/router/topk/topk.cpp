@@ -41,8 +41,8 @@ at::Tensor Topk::scores(const at::Tensor& x_ND) const {
     x = x * at::empty_like(x).uniform_(1 - config_.jitter, 1 + config_.jitter);
   at::Tensor scores_NE = at::matmul(x, weight_ED_.to(type).t());
   if (is_training() && config_.noisy)
-    scores_NE = scores_NE + at::randn_like(scores_NE) *
-                                at::softplus(at::matmul(x, noise_ED_.to(type).t()));
+    scores_NE =
+        scores_NE + at::randn_like(scores_NE) * at::softplus(at::matmul(x, noise_ED_.to(type).t()));
   return scores_NE;
 }
 
@@ -64,12 +64,12 @@ Routes Topk::route(const RouteInput& in) {
   } else {
     decision = choose_top_k(scores_NE, config_.k);
     if (config_.capacity_factor)
-      limit_capacity(decision,
-                     scores_NE,
-                     static_cast<int64_t>(
-                         std::ceil(static_cast<double>(items.count() * config_.k) *
-                                   *config_.capacity_factor / static_cast<double>(experts_))),
-                     config_.drop == "position");
+      limit_capacity(
+          decision,
+          scores_NE,
+          static_cast<int64_t>(std::ceil(static_cast<double>(items.count() * config_.k) *
+                                         *config_.capacity_factor / static_cast<double>(experts_))),
+          config_.drop == "position");
   }
   Routes routes = make_routes(items, decision, weights(scores_NE, decision.chosen_NP));
   if (items.count() == 0) return routes;
@@ -83,9 +83,8 @@ Routes Topk::route(const RouteInput& in) {
   add_loss("sequence_aux_loss", config_.sequence_aux_loss, [&] {
     return sequence_balance_loss(probability_NE, decision.chosen_NP, items.sequence_N);
   });
-  add_loss("router_z_loss", config_.z_loss, [&] {
-    return at::logsumexp(scores_NE, 1).square().mean();
-  });
+  add_loss(
+      "router_z_loss", config_.z_loss, [&] { return at::logsumexp(scores_NE, 1).square().mean(); });
   routes.stats = load_stats(routes.counts_P);
   if (config_.capacity_factor)
     routes.stats.push_back(
@@ -95,8 +94,7 @@ Routes Topk::route(const RouteInput& in) {
 }
 
 void Topk::Config::describe(Schema<Config>& schema) {
-  schema
-      .field("experts", &Config::experts, "experts to choose from; absent: those of the path set")
+  schema.field("experts", &Config::experts, "experts to choose from; absent: those of the path set")
       .min(1);
   schema.field("k", &Config::k, "experts a token takes").min(1);
   schema
@@ -122,9 +120,10 @@ void Topk::Config::describe(Schema<Config>& schema) {
       .min(0);
   schema.field("z_loss", &Config::z_loss, "factor of the mean of logsumexp(scores)²").min(0);
   schema
-      .field("capacity_factor",
-             &Config::capacity_factor,
-             "an expert takes at most ⌈tokens · k / experts · factor⌉; absent: all, none is dropped")
+      .field(
+          "capacity_factor",
+          &Config::capacity_factor,
+          "an expert takes at most ⌈tokens · k / experts · factor⌉; absent: all, none is dropped")
       .above(0);
   schema
       .field("drop",

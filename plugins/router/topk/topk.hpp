@@ -12,7 +12,7 @@ namespace mortise::router::topk {
 class Topk final : public Router {
  public:
   struct Config {
-    std::optional<int64_t> experts;
+    std::optional<int64_t> experts = std::nullopt;
     int64_t k = 2;
     std::string softmax = "before";
     bool renormalise = true;
@@ -21,7 +21,7 @@ class Topk final : public Router {
     double aux_loss = 0;
     double sequence_aux_loss = 0;
     double z_loss = 0;
-    std::optional<double> capacity_factor;
+    std::optional<double> capacity_factor = std::nullopt;
     std::string drop = "probs";
     static void describe(Schema<Config>& schema);
   };

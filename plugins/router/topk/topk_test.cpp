@@ -64,7 +64,8 @@ struct Slow {
       }
       for (const double s : score) probability.push_back(std::exp(s) / sum);
       std::vector<size_t> order = {0, 1, 2, 3, 4};
-      std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] > score[b]; });
+      std::sort(
+          order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] > score[b]; });
       order.resize(k);
       scores.push_back(score);
       probabilities.push_back(probability);
@@ -113,7 +114,7 @@ TEST_SUITE("router.topk") {
       for (const char* softmax : {"before", "after"}) {
         for (const bool renormalise : {false, true}) {
           const auto made = make_topk({.k = k, .softmax = softmax, .renormalise = renormalise});
-    Topk& router = *made;
+          Topk& router = *made;
           const Slow slow(in, router, static_cast<size_t>(k));
           const Routes routes = router.route(in);
           REQUIRE(routes.item_M.size(0) == kItems * k);
@@ -168,7 +169,7 @@ TEST_SUITE("router.topk") {
       CAPTURE(drop);
       // ⌈11 · 2 / 5 · 0.6⌉ = 3 places an expert
       const auto made = make_topk({.capacity_factor = 0.6, .drop = drop});
-    Topk& router = *made;
+      Topk& router = *made;
       const Slow slow(in, router, 2);
       const Routes routes = router.route(in);
       int64_t kept = 0, chosen = 0;
@@ -221,10 +222,11 @@ TEST_SUITE("router.topk") {
     CHECK_THROWS_WITH_AS(router.route(in), doctest::Contains("another batch"), mortise::Error);
   }
 
-  TEST_CASE("noise and jitter change the scores in training only, and draw numbers in a replay too") {
+  TEST_CASE(
+      "noise and jitter change the scores in training only, and draw numbers in a replay too") {
     for (const bool noisy : {true, false}) {
       const auto made = make_topk({.noisy = noisy, .jitter = noisy ? 0 : 0.3});
-    Topk& router = *made;
+      Topk& router = *made;
       RouteInput in = input();
       router.train(false);
       CHECK(router.route(in).weight_M.equal(router.route(in).weight_M));
@@ -237,7 +239,7 @@ TEST_SUITE("router.topk") {
       CHECK(router.route(in).weight_M.equal(one.weight_M));
       const double after_replay = at::rand({1}).item<double>();
       at::manual_seed(1);
-      in.replay_2M = {};
+      in.replay_2M = at::Tensor();
       router.route(in);
       CHECK(at::rand({1}).item<double>() == after_replay);
     }

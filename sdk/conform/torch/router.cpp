@@ -55,13 +55,12 @@ void list_is_sorted(Factory& f) {
                      routes.weight_M.sizes() == routes.item_M.sizes(),
                  "items, paths and weights are not equally long");
   const at::Tensor key = routes.path_M * kItems + routes.item_M;
-  MORTISE_EXPECT(count < 2 || (key.narrow(0, 1, count - 1) > key.narrow(0, 0, count - 1))
-                                  .all()
-                                  .item<bool>(),
-                 "the list is not sorted by path and then by item, or names a pair twice");
-  MORTISE_EXPECT(routes.item_M.min().item<int64_t>() >= 0 &&
-                     routes.item_M.max().item<int64_t>() < kItems,
-                 "an item is no row of the input");
+  MORTISE_EXPECT(
+      count < 2 || (key.narrow(0, 1, count - 1) > key.narrow(0, 0, count - 1)).all().item<bool>(),
+      "the list is not sorted by path and then by item, or names a pair twice");
+  MORTISE_EXPECT(
+      routes.item_M.min().item<int64_t>() >= 0 && routes.item_M.max().item<int64_t>() < kItems,
+      "an item is no row of the input");
   MORTISE_EXPECT_EQ(static_cast<int64_t>(routes.borders.size()), kPaths + 1, "borders");
   for (int64_t p = 0; p < kPaths; ++p) {
     const int64_t begin = routes.borders[static_cast<size_t>(p)],

@@ -22,8 +22,7 @@ using torch::autograd::variable_list;
 constexpr int64_t kGrain = 32;  // rows a thread takes at least
 
 bool is_fast(const at::Tensor& x) {
-  return x.device().is_cpu() &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
 }
 
 /// The assignments of item n stand at order[begin[n]] … order[begin[n + 1] − 1].

@@ -138,8 +138,7 @@ at::Tensor sequence_balance_loss(const at::Tensor& probability_NP,
   const at::Tensor counts_QP = sum_by_sequence(chosen_NP);  // Q sequences
   const at::Tensor share_QP = counts_QP / counts_QP.sum(1, /*keepdim=*/true).clamp_min(1);
   const at::Tensor length_Q = at::bincount(sequence_N, /*weights=*/{}, sequences);
-  const at::Tensor mean_QP =
-      sum_by_sequence(probability_NP) / length_Q.clamp_min(1).unsqueeze(1);
+  const at::Tensor mean_QP = sum_by_sequence(probability_NP) / length_Q.clamp_min(1).unsqueeze(1);
   const at::Tensor present = length_Q.count_nonzero();  // padding may leave numbers unused
   return (share_QP * mean_QP).sum() * probability_NP.size(1) / present;
 }

@@ -41,7 +41,8 @@ class MORTISE_API PathSet : public Module {
   /// Shapes: in.x_BTD → B×T×D.   Thread: [train-thread].
   virtual BlockOutput run_samples(int64_t path, const BlockInput& in);
 
-  /// Names of the paths, for routers by rule; empty: they have numbers only.   Thread: [any-thread].
+  /// Names of the paths, for routers by rule; empty: they have numbers only.   Thread:
+  /// [any-thread].
   virtual std::vector<std::string> path_names() const { return {}; }
 };
 

@@ -21,7 +21,7 @@ enum class RouteGranularity { Token, Sample };
 struct RouterArgs {
   BuildContext build;
   int64_t width = 0;
-  int64_t num_paths = 0;  // of the path set; 0: it takes as many as the router says
+  int64_t num_paths = 0;                // of the path set; 0: it takes as many as the router says
   std::vector<std::string> path_names;  // of the path set; empty: its paths have numbers only
 };
 
