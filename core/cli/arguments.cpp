@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,7 +35,7 @@ po::options_description describe_options(const Verb& verb, std::vector<std::stri
   po::options_description out;
   const auto add = [&](const OptionSpec& option) {
     const std::string name(option.name);
-    names.push_back("--" + name);
+    if (!option.help.empty()) names.push_back("--" + name);
     if (option.value.empty())
       out.add_options()(name.c_str(), "");
     else
@@ -79,9 +80,21 @@ Arguments::Arguments(std::string_view verb, const std::vector<std::string>& word
   }
 }
 
-std::string Arguments::get(std::string_view option) const {
+std::string Arguments::get(std::string_view option, std::string_view otherwise) const {
   const auto it = values_.find(std::string(option));
-  return it == values_.end() || it->second.empty() ? std::string() : it->second.back();
+  return it == values_.end() || it->second.empty() ? std::string(otherwise) : it->second.back();
+}
+
+int64_t Arguments::integer(std::string_view option, int64_t otherwise) const {
+  if (!has(option)) return otherwise;
+  const std::string text = get(option);
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(Code::Usage,
+                fmt::format("--{} wants an integer, got `{}`", option, text),
+                fmt::format("mortise {} --help", verb_));
+  return value;
 }
 
 std::vector<std::string> Arguments::all(std::string_view option) const {

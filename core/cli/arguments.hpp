@@ -2,6 +2,7 @@
 // error with did-you-mean.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,8 +20,10 @@ class Arguments {
 
   bool has(std::string_view option) const { return values_.count(std::string(option)) != 0; }
 
-  /// The last value given, or empty.
-  std::string get(std::string_view option) const;
+  /// The last value given, or `otherwise`.
+  std::string get(std::string_view option, std::string_view otherwise = {}) const;
+  /// The last value given, or `otherwise`.  Throws: Error{Usage} when it is no integer.
+  int64_t integer(std::string_view option, int64_t otherwise) const;
   std::vector<std::string> all(std::string_view option) const;
 
   const std::vector<std::string>& positional() const { return positional_; }

@@ -15,8 +15,8 @@
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 
-#include "core/cli/author_verbs.hpp"
-#include "core/cli/options.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/verbs.hpp"
 #include "core/conform/worker.hpp"
 #include "core/plugin/child.hpp"
 #include "core/plugin/manifest.hpp"
@@ -27,8 +27,6 @@ namespace mortise::core {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* kWorkerFlag = "--worker";
 
 struct Outcome {
   std::string check, event, text;  // event: pass, fail, skip
@@ -69,9 +67,9 @@ class ProbeFolder {
 
 class Conductor {
  public:
-  Conductor(const Options& options, std::string library, const ProbeFolder& folder)
-      : options_(options), library_(std::move(library)), folder_(folder) {
-    timeout_s_ = static_cast<double>(options.integer("--timeout", 180));
+  Conductor(const Arguments& arguments, std::string library, const ProbeFolder& folder)
+      : arguments_(arguments), library_(std::move(library)), folder_(folder) {
+    timeout_s_ = static_cast<double>(arguments.integer("timeout", 180));
   }
 
   const std::vector<std::string>& checks() const { return checks_; }
@@ -131,14 +129,15 @@ class Conductor {
   std::vector<std::string> command(std::initializer_list<std::string> extra) const {
     std::vector<std::string> words = {"/proc/self/exe",
                                       "conform",
-                                      kWorkerFlag,
+                                      "--worker",
                                       library_,
                                       "--probe-folder",
                                       folder_.path(),
                                       "--seed",
-                                      options_.get("--seed", "1")};
-    for (const char* name : {"--plugin-path", "--suite", "--config"})
-      for (const std::string& value : options_.all(name)) words.insert(words.end(), {name, value});
+                                      arguments_.get("seed", "1")};
+    for (const char* name : {"plugin-path", "suite", "config"})
+      for (const std::string& value : arguments_.all(name))
+        words.insert(words.end(), {fmt::format("--{}", name), value});
     words.insert(words.end(), extra);
     return words;
   }
@@ -165,7 +164,7 @@ class Conductor {
     outcomes_.push_back(std::move(outcome));
   }
 
-  const Options& options_;
+  const Arguments& arguments_;
   std::string library_;
   const ProbeFolder& folder_;
   double timeout_s_;
@@ -237,22 +236,18 @@ void write_junit(const std::string& path,
   write_file(path, out + "</testsuite>\n");
 }
 
-int run_as_worker(const std::vector<std::string>& args) {
-  const Options options(
-      "conform",
-      args,
-      {kWorkerFlag, "--plan-only"},
-      {"--probe-folder", "--seed", "--plugin-path", "--suite", "--config", "--from", "--numbers"});
+// The options of a worker are in the verb table without a help text: no user needs them.
+int run_as_worker(const Arguments& arguments) {
   WorkerOptions worker;
-  worker.library = options.positional().at(0);
-  worker.probe_folder = options.get("--probe-folder");
-  worker.example_file = options.get("--config");
-  worker.plugin_paths = options.all("--plugin-path");
-  worker.suites = options.all("--suite");
-  worker.seed = static_cast<uint64_t>(options.integer("--seed", 1));
-  worker.first = options.integer("--from", 0);
-  worker.plan_only = options.has("--plan-only");
-  const std::string numbers = options.get("--numbers");
+  worker.library = arguments.positional().at(0);
+  worker.probe_folder = arguments.get("probe-folder");
+  worker.example_file = arguments.get("config");
+  worker.plugin_paths = arguments.all("plugin-path");
+  worker.suites = arguments.all("suite");
+  worker.seed = static_cast<uint64_t>(arguments.integer("seed", 1));
+  worker.first = arguments.integer("from", 0);
+  worker.plan_only = arguments.has("plan-only");
+  const std::string numbers = arguments.get("numbers");
   for (size_t at = 0; at < numbers.size();
        at = std::min(numbers.find(',', at), numbers.size() - 1) + 1)
     worker.only.push_back(std::stoll(numbers.substr(at)));
@@ -261,26 +256,18 @@ int run_as_worker(const std::vector<std::string>& args) {
 
 }  // namespace
 
-int run_conform(const std::vector<std::string>& args) {
-  if (std::find(args.begin(), args.end(), kWorkerFlag) != args.end()) return run_as_worker(args);
-  const Options options(
-      "conform",
-      args,
-      {"--list"},
-      {"--seed", "--junit", "--only", "--config", "--suite", "--plugin-path", "--timeout"});
-  if (options.positional().size() != 1)
-    throw Error(Code::Usage,
-                "conform takes one plugin library",
-                "mortise conform build/lib/mortise/plugins/ID/NAME.so");
-  const std::string given = options.positional().front();
+int run_conform(const std::vector<std::string>& words) {
+  const Arguments arguments("conform", words);
+  if (arguments.has("worker")) return run_as_worker(arguments);
+  const std::string& given = arguments.only("FILE.so");
   std::error_code absent;
   if (!fs::is_regular_file(given, absent))
     throw Error(Code::Usage, fmt::format("there is no file {}", given));
   const std::string library = fs::canonical(given).string();
   const ProbeFolder folder(library);
-  Conductor conductor(options, library, folder);
+  Conductor conductor(arguments, library, folder);
   conductor.plan();
-  if (options.has("--list")) {
+  if (arguments.has("list")) {
     for (const std::string& check : conductor.checks()) fmt::print("{}\n", check);
     return 0;
   }
@@ -288,8 +275,8 @@ int run_conform(const std::vector<std::string>& args) {
              folder.manifest().id,
              folder.manifest().version,
              library,
-             options.get("--seed", "1"));
-  conductor.run(options.get("--only"), print_outcome);
+             arguments.get("seed", "1"));
+  conductor.run(arguments.get("only"), print_outcome);
   int64_t passed = 0, failed = 0, skipped = 0;
   for (const Outcome& outcome : conductor.outcomes())
     ++(outcome.event == "pass" ? passed : outcome.event == "skip" ? skipped : failed);
@@ -297,9 +284,9 @@ int run_conform(const std::vector<std::string>& args) {
   if (failed > 0)
     fmt::print("repeat one:  mortise conform {} --seed {} --only \"NAME\"\n",
                given,
-               options.get("--seed", "1"));
-  if (options.has("--junit"))
-    write_junit(options.get("--junit"), folder.manifest(), conductor.outcomes());
+               arguments.get("seed", "1"));
+  if (arguments.has("junit"))
+    write_junit(arguments.get("junit"), folder.manifest(), conductor.outcomes());
   return failed == 0 ? 0 : static_cast<int>(Code::Plugin);
 }
 

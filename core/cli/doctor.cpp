@@ -1,7 +1,6 @@
 // mortise doctor [--json] [--plugin-path DIR]: versions, search path, plugins and refusals,
 // LibTorch, bundled libraries, processor and threads.  Exit code 0 when nothing is wrong, 6
 // otherwise.
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -12,8 +11,8 @@
 #include "mortise/json.hpp"
 #include "mortise/version.hpp"
 
-#include "core/cli/author_verbs.hpp"
-#include "core/cli/options.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/verbs.hpp"
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/handshake.hpp"
 #include "elf_notes.hpp"
@@ -173,10 +172,13 @@ Value to_value(const std::vector<Finding>& findings) {
 
 }  // namespace
 
-int run_doctor(const std::vector<std::string>& args) {
-  const Options options("doctor", args, {"--json"}, {"--plugin-path"});
-  const Catalog catalog = Catalog::discover(SearchPath::standard(options.all("--plugin-path")));
-  const std::vector<Finding> findings = examine(catalog);
+int run_doctor(const std::vector<std::string>& words) {
+  const Arguments arguments("doctor", words);
+  if (!arguments.positional().empty())
+    throw Error(Code::Usage,
+                fmt::format("doctor takes no word, got {}", arguments.positional().front()),
+                "mortise doctor");
+  const std::vector<Finding> findings = examine(arguments.catalog());
   int64_t problems = 0;
   std::string out, last_topic;
   for (const Finding& finding : findings) {
@@ -190,8 +192,8 @@ int run_doctor(const std::vector<std::string>& args) {
   }
   out += problems == 0 ? "\nnothing is wrong.\n"
                        : fmt::format("\n{} problem{}.\n", problems, problems == 1 ? "" : "s");
-  if (options.has("--json")) out = to_json(to_value(findings), 2) + "\n";
-  std::fwrite(out.data(), 1, out.size(), stdout);
+  if (arguments.has("json")) out = to_json(to_value(findings), 2) + "\n";
+  print(out);
   return problems == 0 ? 0 : static_cast<int>(Code::Plugin);
 }
 

@@ -17,12 +17,11 @@ namespace mortise::core {
 
 namespace {
 
-template <class Number>
-Number parse_number(std::string_view option, const std::string& text, const char* wanted) {
-  Number value{};
+double parse_number(std::string_view option, const std::string& text) {
+  double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    throw Error(Code::Usage, fmt::format("--{} wants {}, got `{}`", option, wanted, text));
+    throw Error(Code::Usage, fmt::format("--{} wants a number, got `{}`", option, text));
   return value;
 }
 
@@ -33,9 +32,9 @@ Value read_option(const Arguments& arguments, const EngineOption& option) {
     case OptionKind::Text:
       return arguments.get(option.name);
     case OptionKind::Integer:
-      return parse_number<int64_t>(option.name, arguments.get(option.name), "an integer");
+      return arguments.integer(option.name, 0);
     case OptionKind::Number:
-      return parse_number<double>(option.name, arguments.get(option.name), "a number");
+      return parse_number(option.name, arguments.get(option.name));
     case OptionKind::Texts:
       break;
   }

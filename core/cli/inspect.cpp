@@ -2,7 +2,6 @@
 //
 // Reads manifests only.  A FILE.so is foreign: it is probed in a child.
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -12,10 +11,10 @@
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 
-#include "core/cli/author_verbs.hpp"
+#include "core/cli/arguments.hpp"
 #include "core/cli/component_text.hpp"
-#include "core/cli/options.hpp"
 #include "core/cli/reference_pages.hpp"
+#include "core/cli/verbs.hpp"
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/probe.hpp"
 #include "core/recipe/suggest.hpp"
@@ -24,10 +23,8 @@ namespace mortise::core {
 
 namespace {
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
 std::string refusal_text(const PluginManifest& plugin) {
-  return fmt::format("error[E205] {}\n  fix: {}\n", plugin.refusal, plugin.refusal_fix);
+  return fmt::format("error[E203] {}\n  fix: {}\n", plugin.refusal, plugin.refusal_fix);
 }
 
 Value component_json(const ComponentEntry& entry) {
@@ -221,17 +218,16 @@ Value catalog_json(const Catalog& catalog) {
 
 }  // namespace
 
-int run_inspect(const std::vector<std::string>& args) {
-  const Options options("inspect", args, {"--json"}, {"--markdown", "--plugin-path"});
-  if (options.positional().size() > 1)
-    throw Error(Code::Usage, "inspect takes one name or file at most");
-  const std::string word = options.positional().empty() ? "" : options.positional().front();
-  const bool as_json = options.has("--json");
+int run_inspect(const std::vector<std::string>& words) {
+  const Arguments arguments("inspect", words);
+  const std::string word =
+      arguments.positional().empty() ? "" : arguments.only("[NAME|KIND/NAME|FILE.so]");
+  const bool as_json = arguments.has("json");
   if (word.find(".so") != std::string::npos) return inspect_library(word, as_json);
 
-  const Catalog catalog = Catalog::discover(SearchPath::standard(options.all("--plugin-path")));
-  if (options.has("--markdown")) {
-    write_reference_pages(catalog, options.get("--markdown"));
+  const Catalog catalog = arguments.catalog();
+  if (arguments.has("markdown")) {
+    write_reference_pages(catalog, arguments.get("markdown"));
   } else if (word.empty()) {
     print(as_json ? to_json(catalog_json(catalog), 2) + "\n" : table_of(catalog));
   } else {

@@ -27,11 +27,13 @@ using Words = std::vector<std::string>;
 
 std::string option_lines(std::span<const OptionSpec> options) {
   std::string out;
-  for (const OptionSpec& option : options)
+  for (const OptionSpec& option : options) {
+    if (option.help.empty()) continue;
     out += fmt::format(
         "  {:<26} {}\n",
         fmt::format("--{}{}{}", option.name, option.value.empty() ? "" : " ", option.value),
         option.help);
+  }
   return out;
 }
 

@@ -14,8 +14,8 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 
-#include "core/cli/author_verbs.hpp"
-#include "core/cli/options.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/verbs.hpp"
 #include "core/plugin/catalog.hpp"
 #include "core/recipe/suggest.hpp"
 
@@ -94,18 +94,18 @@ bool needs_torch(const std::string& kind) {
 
 }  // namespace
 
-int run_new_plugin(const std::vector<std::string>& args) {
-  const Options options("new-plugin", args, {}, {"--id", "--dir"});
-  if (options.positional().size() != 2)
+int run_new_plugin(const std::vector<std::string>& given) {
+  const Arguments arguments("new-plugin", given);
+  if (arguments.positional().size() != 2)
     throw Error(Code::Usage,
                 "new-plugin takes a kind and a name",
                 "mortise new-plugin optimizer lion --id org.acme");
-  const std::string kind = options.positional()[0], name = options.positional()[1];
+  const std::string kind = arguments.positional()[0], name = arguments.positional()[1];
   check_kind(kind);
   if (!is_snake_case(name))
     throw Error(Code::Usage,
                 fmt::format("a name is snake_case and begins with a letter, got \"{}\"", name));
-  const std::string owner = options.get("--id");
+  const std::string owner = arguments.get("id");
   if (owner.empty())
     throw Error(Code::Usage,
                 "who publishes this plugin?",
@@ -114,7 +114,7 @@ int run_new_plugin(const std::vector<std::string>& args) {
       owner.find('.') == std::string::npos)
     throw Error(Code::Usage,
                 fmt::format("--id is a reverse domain such as org.acme, got \"{}\"", owner));
-  const std::string folder = options.get("--dir", name);
+  const std::string folder = arguments.get("dir", name);
   if (fs::exists(folder) && !fs::is_empty(folder))
     throw Error(
         Code::Usage, fmt::format("{} is not empty", folder), "choose another folder with --dir");

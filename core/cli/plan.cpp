@@ -63,12 +63,9 @@ int run_data(const std::vector<std::string>& words) {
   options["what"] = given[0];
   options["to"] = arguments.get("to");
   if (arguments.has("rows")) {
-    const std::string rows = arguments.get("rows");
-    MORTISE_CHECK(!rows.empty() && rows.size() < 7 &&
-                      rows.find_first_not_of("0123456789") == std::string::npos,
-                  "--rows takes a number, got {}",
-                  rows);
-    options["rows"] = static_cast<int64_t>(std::stoll(rows));
+    const int64_t rows = arguments.integer("rows", 0);
+    MORTISE_CHECK_LT(0, rows, "--rows is how many rows to show");
+    options["rows"] = rows;
   }
   return call_with_recipe(arguments, given[1], "data", std::move(options));
 }

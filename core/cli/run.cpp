@@ -34,7 +34,8 @@ Prepared prepare(const std::string& path,
   ResolveOptions options;
   options.overrides = overrides;
   const Resolved first = resolve_job(path, context, options);
-  const Value* run = first.tree.find("run");
+  const Resolved& leading = first.stages.empty() ? first : first.stages.front();
+  const Value* run = leading.tree.find("run");
   const std::string dir = run == nullptr ? "" : run->get("dir", "");
   RunDirectory directory =
       RunDirectory::create(suffix.empty() ? first.name : first.name + "-" + suffix,
@@ -60,8 +61,17 @@ JobResult run_stages(const Prepared& job, const JobContext& context) {
   std::vector<std::pair<std::string, Scores>> earlier;
   for (const Resolved& stage : job.resolved.stages) {
     if (!context.json) print(fmt::format("\n== stage {} ({})\n", stage.name, stage.task));
-    const JobResult result =
-        run_job(stage, RunDirectory::create(stage.name, job.directory.file(stage.name)), context);
+    const RunDirectory directory = RunDirectory::create(stage.name, job.directory.file(stage.name));
+    JobResult result;
+    try {
+      result = run_job(stage, directory, context);
+    } catch (const Error& error) {
+      status.status = "failed";
+      status.exit_code = static_cast<int>(error.code());
+      status.message = fmt::format("stage {}: {}", stage.name, error.message());
+      job.directory.write_status(status);
+      throw;
+    }
     for (const auto& [name, value] : result.scores) status.scores[stage.name + "." + name] = value;
     total.exit_code =
         result.exit_code != 0 ? result.exit_code : check_gates_of(stage, result.scores, earlier);
@@ -92,11 +102,60 @@ JobResult run_one(const std::string& path,
   return result;
 }
 
+// A run of a sweep that fails is a row of its table: the others go on.
+JobResult run_or_record(const std::string& path,
+                        const JobContext& context,
+                        const std::vector<Override>& overrides,
+                        const std::string& name) {
+  JobResult result;
+  try {
+    return run_one(path, context, overrides, name);
+  } catch (const Error& error) {
+    result.exit_code = static_cast<int>(error.code());
+    result.failure = error.message();
+    std::fputs(fmt::format("error: {}: {}\n", name, error.what()).c_str(), stderr);
+  } catch (const std::exception& error) {  // LibTorch's, or no memory: of this run alone
+    result.exit_code = static_cast<int>(Code::Internal);
+    result.failure = error.what();
+    std::fputs(fmt::format("error: {}: {}\n", name, error.what()).c_str(), stderr);
+  }
+  return result;
+}
+
+using SweepResults = std::vector<std::pair<std::string, JobResult>>;
+
+std::string sweep_table(const SweepResults& results) {
+  std::string table = fmt::format("\n{:<40} {:>5}  scores\n", "run", "exit");
+  for (const auto& [name, result] : results) {
+    table += fmt::format("{:<40} {:>5}", name, result.exit_code);
+    for (const auto& [score, value] : result.scores)
+      table += fmt::format("  {} {:.4g}", score, value);
+    if (!result.failure.empty())
+      table += "  failed: " + result.failure.substr(0, result.failure.find('\n'));
+    table += "\n";
+  }
+  return table;
+}
+
+Value sweep_event(const SweepResults& results) {
+  Value event = Value::Table{{"event", "sweep"}, {"runs", Value::array()}};
+  for (const auto& [name, result] : results) {
+    Value run = Value::Table{{"name", name},
+                             {"directory", result.directory},
+                             {"exit_code", int64_t{result.exit_code}},
+                             {"scores", Value::table()}};
+    for (const auto& [score, value] : result.scores) run["scores"][score] = value;
+    if (!result.failure.empty()) run["failure"] = result.failure;
+    event["runs"].as_array().push_back(std::move(run));
+  }
+  return event;
+}
+
 int run_sweep(const std::string& path,
               const JobContext& context,
               const std::vector<Override>& overrides,
               const std::vector<SweepRun>& runs) {
-  std::vector<std::pair<std::string, JobResult>> results;
+  SweepResults results;
   int code = 0;
   for (const SweepRun& run : runs) {
     if (stop_signal() != 0) return static_cast<int>(Code::Interrupted);
@@ -104,18 +163,10 @@ int run_sweep(const std::string& path,
       print(fmt::format("\n== {} ({} of {})\n", run.name, results.size() + 1, runs.size()));
     std::vector<Override> all = overrides;
     all.insert(all.end(), run.overrides.begin(), run.overrides.end());
-    results.emplace_back(run.name, run_one(path, context, all, run.name));
+    results.emplace_back(run.name, run_or_record(path, context, all, run.name));
     if (results.back().second.exit_code != 0) code = results.back().second.exit_code;
   }
-  if (context.json) return code;
-  std::string table = fmt::format("\n{:<40} {:>5}  scores\n", "run", "exit");
-  for (const auto& [name, result] : results) {
-    table += fmt::format("{:<40} {:>5}", name, result.exit_code);
-    for (const auto& [score, value] : result.scores)
-      table += fmt::format("  {} {:.4g}", score, value);
-    table += "\n";
-  }
-  print(table);
+  print(context.json ? to_json(sweep_event(results)) + "\n" : sweep_table(results));
   return code;
 }
 

@@ -113,15 +113,16 @@ int call_task(const Value& tree,
   return call_engine(call);
 }
 
-void overridden(const Node& node, const std::string& path, Value& lines) {
-  for (const Node& child : node.children) {
-    const std::string below = join_path(path, child.key);
-    if (child.is_table())
-      overridden(child, below, lines);
-    else if (child.origin.kind == Origin::Kind::Override && below != "run.threads")
-      lines.as_array().emplace_back(
-          fmt::format("{} = {}   ({})", below, brief(child), child.origin.place()));
-  }
+// "optimizer.lr = 0.001 (base.toml:3:6) -> 2e-4 (lora.toml:8:6)"
+std::string change_line(const Change& change) {
+  const std::string now = fmt::format(
+      "{} ({})", change.after.empty() ? "removed" : change.after, change.new_origin.place());
+  if (change.before.empty()) return fmt::format("{} = {}, new", change.path, now);
+  return fmt::format("{} = {} ({}) -> {}",
+                     change.path,
+                     change.before,
+                     change.old_origin.place(),
+                     change.after.empty() ? "removed" : now);
 }
 
 }  // namespace
@@ -172,7 +173,8 @@ Value plan_notes(const Resolved& resolved) {
                     dropped.new_type,
                     dropped.because.place()));
   notes["changed"] = Value::array();
-  overridden(resolved.nodes, "", notes["changed"]);
+  for (const Change& change : resolved.changed)
+    notes["changed"].as_array().emplace_back(change_line(change));
   return notes;
 }
 

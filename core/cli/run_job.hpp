@@ -25,6 +25,7 @@ struct JobResult {
   int exit_code = 0;
   std::string directory;
   Scores scores;
+  std::string failure;  // of a run of a sweep that ended with an error
 };
 
 /// Becomes the number of the first SIGINT or SIGTERM; a second one ends the process.   Thread:

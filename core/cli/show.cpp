@@ -55,7 +55,8 @@ int show_diff(const Arguments& arguments, const Catalog& catalog, const Resolved
   Value list = Value::array();
   std::string text;
   for (const Change& change : diff(before, after)) {
-    const std::string place = change.origin.place();
+    const std::string place =
+        (change.after.empty() ? change.old_origin : change.new_origin).place();
     text += fmt::format("{}: {} -> {}{}\n",
                         change.path,
                         change.before.empty() ? "(absent)" : change.before,

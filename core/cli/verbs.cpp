@@ -3,8 +3,6 @@
 
 #include <array>
 
-#include "core/cli/author_verbs.hpp"
-
 namespace mortise::core {
 
 namespace {
@@ -176,7 +174,12 @@ const std::vector<Verb>& verbs() {
         {"suite", "FILE.so", "a suite of your own; may be repeated"},
         {"timeout",
          "S",
-         "seconds without a sign of life after which a check is killed; 180 when absent"}},
+         "seconds without a sign of life after which a check is killed; 180 when absent"},
+        {"worker", "", ""},
+        {"plan-only", "", ""},
+        {"probe-folder", "DIR", ""},
+        {"from", "N", ""},
+        {"numbers", "N,N", ""}},
        "  mortise conform build/lib/mortise/plugins/org.acme.lion/lion.so\n"
        "  mortise conform lion.so --only \"resumed run\" --seed 7\n"
        "Exit code: 0 all passed, 6 a check failed.\n",

@@ -15,7 +15,7 @@ namespace mortise::core {
 struct OptionSpec {
   std::string_view name;   // "plugin-path", without dashes
   std::string_view value;  // "DIR"; empty: a flag
-  std::string_view help;
+  std::string_view help;   // empty: not shown, between processes of ours only
 };
 
 struct Verb {
@@ -43,9 +43,9 @@ int run_validate(const std::vector<std::string>& words);
 int run_show(const std::vector<std::string>& words);
 int run_schema(const std::vector<std::string>& words);
 int run_init(const std::vector<std::string>& words);
-int run_run(const std::vector<std::string>& words);
-int run_plan(const std::vector<std::string>& words);
-int run_data(const std::vector<std::string>& words);
-int run_runs(const std::vector<std::string>& words);
+int run_inspect(const std::vector<std::string>& words);
+int run_doctor(const std::vector<std::string>& words);
+int run_new_plugin(const std::vector<std::string>& words);
+int run_conform(const std::vector<std::string>& words);
 
 }  // namespace mortise::core

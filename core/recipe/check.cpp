@@ -232,21 +232,51 @@ void Checker::capabilities() {
               use.type,
               need),
           use.origin);
-      std::vector<std::string> able;
-      for (const ComponentEntry* entry : catalog_.components()) {
-        try {
-          for (const Capability& c : entry->schema().provides)
-            if (c.name == need)
-              able.push_back(fmt::format("{} \"{}\"{}",
-                                         kind_of(entry->interface_id),
-                                         entry->name,
-                                         c.when.empty() ? "" : " when " + c.when));
-        } catch (const Error&) {
-          continue;  // a broken manifest is reported where it is used
-        }
-      }
-      d.fix = able.empty() ? "" : fmt::format("use {}", fmt::join(able, " or "));
+      d.fix = providers_of(need);
     }
+}
+
+std::string Checker::providers_of(const std::string& capability) const {
+  std::vector<std::string> able;
+  for (const ComponentEntry* entry : catalog_.components()) {
+    try {
+      for (const Capability& c : entry->schema().provides)
+        if (c.name == capability)
+          able.push_back(fmt::format("{} \"{}\"{}",
+                                     kind_of(entry->interface_id),
+                                     entry->name,
+                                     c.when.empty() ? "" : " when " + c.when));
+    } catch (const Error&) {
+      continue;  // a broken manifest is reported where it is used
+    }
+  }
+  return able.empty() ? "" : fmt::format("use {}", fmt::join(able, " or "));
+}
+
+// Rows that hold several documents, each to be seen alone, need attentions that can tell them
+// apart.
+void Checker::packing(const Node& out) {
+  const Node* packing = out.find_path("batch.packing");
+  const Node* mask = out.find_path("batch.document_mask");
+  const auto is_on = [](const Node* node) {
+    return node != nullptr && node->kind == Value::Kind::Bool && node->scalar.as_bool();
+  };
+  if (task_ != "train" || !is_on(packing) || !is_on(mask)) return;
+  for (const UsedComponent& use : used_) {
+    if (use.kind != "attention" || !use.is_checked ||
+        std::find(use.provides.begin(), use.provides.end(), "varlen") != use.provides.end())
+      continue;
+    Diagnostic& d = report(
+        "E305",
+        fmt::format("[{}] \"{}\" lacks the capability `varlen`, which batch.packing = true needs: "
+                    "a packed row holds several documents",
+                    use.path,
+                    use.type),
+        use.origin);
+    d.notes.push_back(fmt::format("batch.packing = true: {}", packing->origin.place()));
+    const std::string other = providers_of("varlen");
+    d.fix = "batch.packing = false" + (other.empty() ? "" : ", or " + other);
+  }
 }
 
 void Checker::named_scores(const Node& out) {
@@ -310,6 +340,7 @@ Node Checker::recipe(const Node& root) {
   if (const Node* plugins = out.find("plugins")) requirements(*plugins);
   recipe_rules(out);
   capabilities();
+  packing(out);
   named_scores(out);
   flush();
   return out;

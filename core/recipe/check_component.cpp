@@ -243,6 +243,7 @@ void Checker::component_rules(const ComponentEntry& entry,
     if (use.path != path || use.entry != &entry) continue;
     active(schema.provides, use.provides);
     active(schema.needs, use.needs);
+    use.is_checked = true;
   }
 }
 

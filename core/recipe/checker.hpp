@@ -52,6 +52,8 @@ class Checker {
   void recipe_rules(const Node& out);
   static bool rule_holds(const RecipeRule& rule, const Node& out);
   void capabilities();
+  void packing(const Node& out);
+  std::string providers_of(const std::string& capability) const;
   void named_scores(const Node& out);
 
   // check_field.cpp: values

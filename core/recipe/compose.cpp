@@ -111,7 +111,7 @@ class Loader {
     out_.files.push_back(file);
     Node root = parse_toml(file, diagnostics_);
     imports(root);
-    return extended(std::move(root));
+    return extended(std::move(root), /*is_recipe=*/file->order == 0);
   }
 
   void imports(Node& node) {
@@ -147,7 +147,7 @@ class Loader {
     return (fs::path(node.origin.file->name).parent_path() / named).lexically_normal().string();
   }
 
-  Node extended(Node root) {
+  Node extended(Node root, bool is_recipe) {
     const Node* extends = root.find("extends");
     if (extends == nullptr) return root;
     std::vector<Node> names;
@@ -167,6 +167,7 @@ class Loader {
     Node base = Node::table(root.origin);
     for (const Node& name : names)
       merge(base, load(beside(name, /*skip=*/0), name.origin), "", out_.dropped);
+    if (is_recipe) out_.base = base;
     merge(base, std::move(root), "", out_.dropped);
     return base;
   }
@@ -257,6 +258,7 @@ Composed composed(std::optional<std::string> text,
   const std::string canonical = Loader::canonical_path(path);
   out.recipe_dir = fs::path(canonical).parent_path().string();
   out.root = text ? loader.parse(std::move(*text), path, canonical, {}) : loader.load(path, {});
+  if (out.base.is_null()) out.base = out.root;
   Overrides(out, loader, diagnostics).apply(overrides);
   return out;
 }

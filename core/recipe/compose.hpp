@@ -29,6 +29,8 @@ struct Dropped {
 
 struct Composed {
   Node root;
+  Node base;  // what `extends` gave, before the recipe's own lines; of a recipe that extends
+              // nothing, the recipe before --set
   std::vector<Dropped> dropped;
   std::vector<std::shared_ptr<const SourceFile>> files;  // the recipe first
   std::string recipe_dir;                                // absolute

@@ -93,6 +93,71 @@ Resolved resolve_pipeline(Composed composed,
   return out;
 }
 
+// `node` is on one side only.  `is_whole`: as one entry, else leaf by leaf.
+void one_sided(const Node& node,
+               const std::string& path,
+               bool is_new,
+               bool is_whole,
+               std::vector<Change>& out) {
+  if (!is_whole && node.is_table() && !node.children.empty()) {
+    for (const Node& child : node.children)
+      one_sided(child, join_path(path, toml_key(child.key)), is_new, is_whole, out);
+    return;
+  }
+  std::string text = toml_inline(node.to_value());
+  constexpr size_t kLong = 72;
+  if (is_whole && text.size() > kLong) {
+    size_t end = kLong - 2;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text = text.substr(0, end) + " …";
+  }
+  const Origin& origin = node.is_table() ? node.key_origin : node.origin;
+  if (is_new)
+    out.push_back({path, "", text, {}, origin});
+  else
+    out.push_back({path, text, "", origin, {}});
+}
+
+void compare(const Node& before,
+             const Node& after,
+             const std::string& path,
+             bool is_whole,
+             std::vector<Change>& out) {
+  if (!before.is_table() || !after.is_table()) {
+    if (!(before.to_value() == after.to_value()))
+      out.push_back({path,
+                     toml_inline(before.to_value()),
+                     toml_inline(after.to_value()),
+                     before.origin,
+                     after.origin});
+    return;
+  }
+  for (const Node& child : before.children) {
+    const std::string below = join_path(path, toml_key(child.key));
+    if (const Node* now = after.find(child.key))
+      compare(child, *now, below, is_whole, out);
+    else
+      one_sided(child, below, /*is_new=*/false, is_whole, out);
+  }
+  for (const Node& child : after.children)
+    if (before.find(child.key) == nullptr)
+      one_sided(child, join_path(path, toml_key(child.key)), /*is_new=*/true, is_whole, out);
+}
+
+// Without what a change of `type` drops, which is listed on its own.
+std::vector<Change> changes_of(const Composed& composed) {
+  std::vector<Change> out;
+  compare(composed.base, composed.root, "", /*is_whole=*/true, out);
+  std::erase_if(out, [&](const Change& change) {
+    return change.path == "run.threads" ||
+           (change.after.empty() &&
+            std::any_of(composed.dropped.begin(), composed.dropped.end(), [&](const Dropped& d) {
+              return d.path == change.path;
+            }));
+  });
+  return out;
+}
+
 Outcome finish(Composed composed,
                Diagnostics diagnostics,
                const Catalog& catalog,
@@ -101,6 +166,7 @@ Outcome finish(Composed composed,
   std::set<std::string> missing;
   const auto files = composed.files;
   const auto dropped = composed.dropped;
+  std::vector<Change> changed = changes_of(composed);
   if (!diagnostics.has_syntax_errors()) {
     const ReferenceContext context{composed.recipe_dir, options.run_dir, nullptr};
     const bool is_pipeline = text_at(composed.root, "recipe.task", "train") == "pipeline";
@@ -115,6 +181,7 @@ Outcome finish(Composed composed,
     }
   }
   out.resolved.files = files;
+  out.resolved.changed = std::move(changed);
   out.resolved.dropped.insert(out.resolved.dropped.begin(), dropped.begin(), dropped.end());
   out.diagnostics = diagnostics.sorted();
   for (const Diagnostic& d : out.diagnostics)
@@ -176,26 +243,8 @@ std::string to_toml_with_origins(const Resolved& resolved) {
 }
 
 std::vector<Change> diff(const Resolved& before, const Resolved& after) {
-  std::vector<std::pair<std::string, const Node*>> old_leaves, new_leaves;
-  flatten(before.nodes, "", old_leaves);
-  flatten(after.nodes, "", new_leaves);
-  const auto find = [](const auto& leaves, const std::string& path) -> const Node* {
-    const auto it = std::find_if(
-        leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
-    return it == leaves.end() ? nullptr : it->second;
-  };
   std::vector<Change> out;
-  for (const auto& [path, node] : old_leaves) {
-    const Node* now = find(new_leaves, path);
-    if (now == nullptr)
-      out.push_back({path, toml_inline(node->to_value()), "", node->origin});
-    else if (!(now->to_value() == node->to_value()))
-      out.push_back(
-          {path, toml_inline(node->to_value()), toml_inline(now->to_value()), now->origin});
-  }
-  for (const auto& [path, node] : new_leaves)
-    if (find(old_leaves, path) == nullptr)
-      out.push_back({path, "", toml_inline(node->to_value()), node->origin});
+  compare(before.nodes, after.nodes, "", /*is_whole=*/false, out);
   return out;
 }
 

@@ -31,7 +31,14 @@ struct UsedComponent {
   std::string type;                          // as the recipe names it
   const ComponentEntry* entry = nullptr;     // Lifetime: the catalog's
   std::vector<std::string> provides, needs;  // capabilities that hold with these parameters
-  Origin origin;                             // of the `type`
+  bool is_checked = false;  // false: its parameters are wrong, capabilities unknown
+  Origin origin;            // of the `type`
+};
+
+/// One change between two trees.
+struct Change {
+  std::string path, before, after;  // as text; empty: absent
+  Origin old_origin, new_origin;    // of a side that is absent: none
 };
 
 /// A recipe with all defaults filled in; a stage of a pipeline has the same form.
@@ -42,6 +49,8 @@ struct Resolved {
   std::vector<UsedComponent> components;
   std::vector<Diagnostic> warnings;
   std::vector<Dropped> dropped;
+  std::vector<Change> changed;  // what the recipe and --set make of what `extends` gave; tables
+                                // that are new are one entry
   std::vector<std::shared_ptr<const SourceFile>> files;  // the recipe first, then what it includes
   std::vector<Resolved> stages;  // of a pipeline, in order; `name` is the stage's
 };
@@ -72,12 +81,6 @@ Resolved resolve(const std::string& path,
 std::string to_toml(const Resolved& resolved);
 /// The same with the origin of each value behind it.
 std::string to_toml_with_origins(const Resolved& resolved);
-
-/// One change between two resolved recipes.
-struct Change {
-  std::string path, before, after;  // as text; empty: absent
-  Origin origin;                    // of `after`, or of `before` when it is gone
-};
 
 std::vector<Change> diff(const Resolved& before, const Resolved& after);
 

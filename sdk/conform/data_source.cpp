@@ -4,9 +4,9 @@
 
 #include <set>
 
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
-#include "memory_state.hpp"
 #include "suites.hpp"
 
 namespace mortise::conform {
@@ -65,7 +65,7 @@ void resumes(Factory& f) {
   for (const size_t cut : {size_t{0}, size_t{1}, whole.size() / 2, whole.size()}) {
     const auto one = make<DataSource>(f);
     read_all(*one, cut);
-    MemoryState state;
+    testing::MemoryState state;
     one->state(state);
     state.rewind();
     const auto two = make<DataSource>(f);

@@ -3,7 +3,8 @@
 
 #include <cmath>
 
-#include "memory_state.hpp"
+#include "mortise/fixtures.hpp"
+
 #include "suites.hpp"
 
 namespace mortise::conform {
@@ -51,7 +52,7 @@ void pure(Factory& f) {
 void restores(Factory& f) {
   const auto one = make<Schedule>(f, {100});
   for (int i = 0; i < 12; ++i) one->observe("dev.loss", 3.0 + 0.01 * i);
-  MemoryState state;
+  testing::MemoryState state;
   one->state(state);
   state.rewind();
   const auto two = make<Schedule>(f, {100});

@@ -2,9 +2,9 @@
 // resumes from its state.
 #include "mortise/transform.hpp"
 
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
-#include "memory_state.hpp"
 #include "suites.hpp"
 #include "texts.hpp"
 
@@ -116,7 +116,7 @@ void restores(Factory& f) {
   const auto one = make<Transform>(f);
   fit(*one, rows);
   apply_all(*one, {rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(half)});
-  MemoryState state;
+  testing::MemoryState state;
   one->state(state);
   state.rewind();
   const auto two = make<Transform>(f);

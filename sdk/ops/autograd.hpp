@@ -5,8 +5,9 @@
 #include <initializer_list>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::ops {
 
@@ -25,15 +26,19 @@ inline bool is_fusable(std::initializer_list<const at::Tensor*> tensors) {
 template <class F>
 void for_blocks(int64_t rows, int64_t block, F f) {
   const int64_t blocks = (rows + block - 1) / block;
-  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     for (int64_t b = first; b < last; ++b) f(b, b * block, std::min(rows, (b + 1) * block));
   });
 }
 
-/// Adds the rows of `parts_PD` in order.
+/// Adds the rows of `parts_PD` (fp32, contiguous) in order.
 inline at::Tensor sum_in_order(const at::Tensor& parts_PD) {
   at::Tensor total = parts_PD[0].clone();
-  for (int64_t i = 1; i < parts_PD.size(0); ++i) total.add_(parts_PD[i]);
+  const int64_t width = total.numel();
+  const float* part = parts_PD.const_data_ptr<float>();
+  float* sum = total.data_ptr<float>();
+  for (int64_t row = 1; row < parts_PD.size(0); ++row)
+    for (int64_t i = 0; i < width; ++i) sum[i] += part[row * width + i];
   return total;
 }
 

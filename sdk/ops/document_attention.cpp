@@ -40,8 +40,10 @@ struct Geometry {
   // Calls f(document, kv head, q offset, kv offset, lse offset, scratch) for every task.
   template <class F>
   void each_task(F f) const {
-    at::parallel_for(0, documents * kv_heads, 4, [&](int64_t begin, int64_t end) {
-      std::vector<float> scratch(static_cast<size_t>(attention_scratch(longest, head_dim)));
+    parallel_for(0, documents * kv_heads, 4, [&](int64_t begin, int64_t end) {
+      static thread_local std::vector<float> scratch;  // kept: some hundred KiB a thread
+      scratch.resize(
+          std::max(scratch.size(), static_cast<size_t>(attention_scratch(longest, head_dim))));
       for (int64_t task = begin; task < end; ++task) {
         const int64_t document = task / kv_heads, head = task % kv_heads, token = offsets[document];
         const int64_t length = offsets[document + 1] - token;

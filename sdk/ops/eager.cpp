@@ -28,6 +28,12 @@ at::Tensor rope(const at::Tensor& x_BTHK,
   return at::cat({half[0] * c - half[1] * s, half[1] * c + half[0] * s}, -1);
 }
 
+std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<at::Tensor>& weights_OI) {
+  std::vector<at::Tensor> out;
+  for (const at::Tensor& weight : weights_OI) out.push_back(at::linear(x, weight));
+  return out;
+}
+
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
 
 at::Tensor document_attention(const at::Tensor& q_BTHK,

@@ -87,7 +87,7 @@ struct Kernels {
 /// Floats of scratch that both attention kernels need for a document.
 inline int64_t attention_scratch(int64_t length, int64_t head_dim) {
   const int64_t padded = (length + 15) / 16 * 16;
-  return 2 * head_dim * padded + 16 * padded;  // two transposed matrices, two tiles of 8 rows
+  return 2 * head_dim * padded + 64 * padded;  // two transposed matrices, two strips of 32 rows
 }
 
 /// The kernels of this processor.   Thread: [any-thread].

@@ -23,16 +23,21 @@ inline void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
 
 inline Vec splat(float x) { return x - Vec{}; }
 
+// Lanes i and i ± half meet, then half of that, …: log2(W) steps.
+template <class Meet>
+inline float reduce(Vec v, Meet meet) {
+  IVec lane;
+  for (int32_t i = 0; i < W; ++i) lane[i] = i;
+  for (int32_t half = W / 2; half > 0; half /= 2) v = meet(v, __builtin_shuffle(v, lane ^ half));
+  return v[0];
+}
+
 inline float sum(Vec v) {
-  float total = 0;
-  for (int64_t lane = 0; lane < W; ++lane) total += v[lane];
-  return total;
+  return reduce(v, [](Vec a, Vec b) { return a + b; });
 }
 
 inline float largest(Vec v) {
-  float best = v[0];
-  for (int64_t lane = 1; lane < W; ++lane) best = v[lane] > best ? v[lane] : best;
-  return best;
+  return reduce(v, [](Vec a, Vec b) { return a > b ? a : b; });
 }
 
 inline Vec exp_vec(Vec x) {
@@ -216,186 +221,15 @@ void cross_entropy_row(float* logits,
   logits[target] -= 1 - smoothing;
 }
 
-// dst[d][j] = src[j][d], rows of dst padded to a multiple of 16 with zeros.
-void transpose_into(
-    const float* src, int64_t stride, int64_t length, int64_t dim, int64_t padded, float* dst) {
-  for (int64_t d = 0; d < dim; ++d)
-    for (int64_t j = length; j < padded; ++j) dst[d * padded + j] = 0;
-  for (int64_t j = 0; j < length; ++j)
-    for (int64_t d = 0; d < dim; ++d) dst[d * padded + j] = src[j * stride + d];
-}
+}  // namespace
 
-// Attention works on tiles of R neighbouring queries of one head (8, then 4, 2, 1), so that each
-// key or value is loaded once per tile and the R sums stay in registers.
-template <int R>
-struct Rows {
-  const float* row[R];
+}  // namespace mortise::ops
 
-  Rows(const float* first, int64_t stride) {
-    for (int r = 0; r < R; ++r) row[r] = first + r * stride;
-  }
-};
+#include "kernels_attention.hpp"
 
-// scores[r][j] = Σ_d x[r][d]·matrix[d][j] for j < count, in whole vectors (the padding is written
-// too).
-template <int R>
-inline void tile_scores(const Rows<R>& x,
-                        const float* matrix,
-                        int64_t dim,
-                        int64_t padded,
-                        int64_t count,
-                        float* scores) {
-  for (int64_t j = 0; j < count; j += W) {
-    Vec total[R] = {};
-    for (int64_t d = 0; d < dim; ++d) {
-      const Vec m = load(matrix + d * padded + j);
-      for (int r = 0; r < R; ++r) total[r] += x.row[r][d] * m;
-    }
-    for (int r = 0; r < R; ++r) store(scores + r * padded + j, total[r]);
-  }
-}
+namespace mortise::ops {
 
-// out[r][d] = Σ_j weights[r][j]·matrix[j·stride + d] for j < count.
-template <int R>
-inline void tile_weighted_sum(const float* weights,
-                              int64_t padded,
-                              const float* matrix,
-                              int64_t stride,
-                              int64_t count,
-                              int64_t dim,
-                              float* out,
-                              int64_t out_stride) {
-  each_load(dim, [&](int64_t i, auto get, auto put) {
-    Vec total[R] = {};
-    for (int64_t j = 0; j < count; ++j) {
-      const Vec m = get(matrix + j * stride + i, 0);
-      for (int r = 0; r < R; ++r) total[r] += weights[r * padded + j] * m;
-    }
-    for (int r = 0; r < R; ++r) put(out + r * out_stride + i, total[r]);
-  });
-}
-
-// sums[j][d] += Σ_r weights[r][j]·x[r][d] for j < count.
-template <int R>
-inline void tile_add_outer(const float* weights,
-                           int64_t padded,
-                           const Rows<R>& x,
-                           int64_t count,
-                           int64_t dim,
-                           float* sums,
-                           int64_t stride) {
-  each_load(dim, [&](int64_t i, auto get, auto put) {
-    Vec rows[R];
-    for (int r = 0; r < R; ++r) rows[r] = get(x.row[r] + i, 0);
-    for (int64_t j = 0; j < count; ++j) {
-      Vec total = get(sums + j * stride + i, 0);
-      for (int r = 0; r < R; ++r) total += weights[r * padded + j] * rows[r];
-      put(sums + j * stride + i, total);
-    }
-  });
-}
-
-// Turns the scores of one query into probabilities of its `visible` keys, zero beyond; returns the
-// log-sum-exp.
-inline float softmax_row(float* row, int64_t visible, int64_t count, float scale) {
-  each_load(visible, [&](int64_t j, auto get, auto put) { put(row + j, get(row + j, 0) * scale); });
-  const float lse = log_sum_exp(row, visible);
-  each_load(visible,
-            [&](int64_t j, auto get, auto put) { put(row + j, exp_vec(get(row + j, 0) - lse)); });
-  for (int64_t j = visible; j < count; ++j) row[j] = 0;
-  return lse;
-}
-
-// Calls tile<R>(first query) over 0…length.
-template <class Tile>
-inline void each_tile(int64_t length, Tile tile) {
-  int64_t i = 0;
-  for (; i + 8 <= length; i += 8) tile.template operator()<8>(i);
-  if (length - i >= 4) tile.template operator()<4>(i), i += 4;
-  if (length - i >= 2) tile.template operator()<2>(i), i += 2;
-  if (length - i >= 1) tile.template operator()<1>(i);
-}
-
-void attention(const DocumentShape& s,
-               const float* q,
-               const float* k,
-               const float* v,
-               float* o,
-               float* lse,
-               float* scratch) {
-  const int64_t padded = (s.length + 15) / 16 * 16;
-  float* keys = scratch;
-  float* p = keys + s.head_dim * padded;
-  transpose_into(k, s.kv_stride, s.length, s.head_dim, padded, keys);
-  for (int64_t head = 0; head < s.heads; ++head)
-    each_tile(s.length, [&]<int R>(int64_t i) {
-      const int64_t at = i * s.q_stride + head * s.head_dim, count = i + R;
-      tile_scores<R>(Rows<R>(q + at, s.q_stride), keys, s.head_dim, padded, count, p);
-      for (int r = 0; r < R; ++r)
-        lse[head * s.length + i + r] = softmax_row(p + r * padded, i + r + 1, count, s.scale);
-      tile_weighted_sum<R>(p, padded, v, s.kv_stride, count, s.head_dim, o + at, s.q_stride);
-    });
-}
-
-inline float dot(const float* a, const float* b, int64_t n) {
-  Vec total{};
-  each_load(n, [&](int64_t i, auto get, auto) { total += get(a + i, 0) * get(b + i, 0); });
-  return sum(total);
-}
-
-// p: scores → probabilities; ds: products of go and v → gradients of the scores.  Zero beyond the
-// visible keys.
-inline void score_gradients(
-    float* p, float* ds, int64_t visible, int64_t count, float scale, float lse, float delta) {
-  each_load(visible, [&](int64_t j, auto get, auto put) {
-    const Vec probability = exp_vec(get(p + j, 0) * scale - lse);
-    put(p + j, probability);
-    put(ds + j, probability * (get(ds + j, 0) - delta) * scale);
-  });
-  for (int64_t j = visible; j < count; ++j) p[j] = ds[j] = 0;
-}
-
-void attention_backward(const DocumentShape& s,
-                        const float* q,
-                        const float* k,
-                        const float* v,
-                        const float* o,
-                        const float* go,
-                        const float* lse,
-                        float* gq,
-                        float* gk,
-                        float* gv,
-                        float* scratch) {
-  const int64_t padded = (s.length + 15) / 16 * 16;
-  float* keys = scratch;
-  float* values = keys + s.head_dim * padded;
-  float* p = values + s.head_dim * padded;
-  float* ds = p + 8 * padded;
-  transpose_into(k, s.kv_stride, s.length, s.head_dim, padded, keys);
-  transpose_into(v, s.kv_stride, s.length, s.head_dim, padded, values);
-  for (int64_t j = 0; j < s.length; ++j)
-    for (int64_t d = 0; d < s.head_dim; ++d) gk[j * s.kv_stride + d] = gv[j * s.kv_stride + d] = 0;
-  for (int64_t head = 0; head < s.heads; ++head)
-    each_tile(s.length, [&]<int R>(int64_t i) {
-      const int64_t at = i * s.q_stride + head * s.head_dim, count = i + R;
-      const Rows<R> queries(q + at, s.q_stride), gradients(go + at, s.q_stride);
-      tile_scores<R>(queries, keys, s.head_dim, padded, count, p);
-      tile_scores<R>(gradients, values, s.head_dim, padded, count, ds);
-      for (int r = 0; r < R; ++r) {
-        const float delta = dot(o + at + r * s.q_stride, go + at + r * s.q_stride, s.head_dim);
-        score_gradients(p + r * padded,
-                        ds + r * padded,
-                        i + r + 1,
-                        count,
-                        s.scale,
-                        lse[head * s.length + i + r],
-                        delta);
-      }
-      tile_weighted_sum<R>(ds, padded, k, s.kv_stride, count, s.head_dim, gq + at, s.q_stride);
-      tile_add_outer<R>(ds, padded, queries, count, s.head_dim, gk, s.kv_stride);
-      tile_add_outer<R>(p, padded, gradients, count, s.head_dim, gv, s.kv_stride);
-    });
-}
+namespace {
 
 constexpr Kernels table(const char* name) {
   return {name,

@@ -1,10 +1,6 @@
-// The choice of kernels, once per process; and the plain linear product.
-#include "mortise/torch/ops.hpp"
-
+// The choice of kernels, once per process.
 #include <cstdlib>
 #include <string_view>
-
-#include <ATen/ATen.h>
 
 #include "kernels.hpp"
 
@@ -29,10 +25,6 @@ const Kernels& choose() {
 const Kernels& kernels() {
   static const Kernels& chosen = choose();
   return chosen;
-}
-
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  return at::linear(x, weight_OI, bias_O);
 }
 
 }  // namespace mortise::ops

@@ -1,7 +1,8 @@
 // Fused operations against their compositions of ATen operations, forward and backward, in one run:
 // JSON lines
 // {"op", "fused_us", "eager_us", "ratio"}.  Shapes are those of the quickstart model.  Usage:
-// bench_ops [threads]
+// bench_ops [threads].  The first line is the bound of a training step: its matrix products alone,
+// {"op": "products", "ms_a_step", "gflop_s"}, each product at its best.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -71,12 +72,56 @@ void compare_attention(const at::Tensor& q,
   compare(name, [&] { return ops::document_attention(q, k, v, offsets, 0.18); }, masked, {q, k, v});
 }
 
+// Best seconds of y = x·Wᵀ, gx = g·W and gW = gᵀ·x together.
+double product_seconds(int64_t tokens, int64_t in, int64_t out) {
+  const at::Tensor x = at::randn({tokens, in}), w = at::randn({out, in}),
+                   g = at::randn({tokens, out});
+  at::Tensor y = at::empty({tokens, out}), gx = at::empty({tokens, in}), gw = at::empty({out, in});
+  const std::vector<std::function<void()>> products = {[&] { at::mm_out(y, x, w.t()); },
+                                                       [&] { at::mm_out(gx, g, w); },
+                                                       [&] { at::mm_out(gw, g.t(), x); }};
+  double total = 0;
+  for (const auto& product : products) {
+    double best = 1e9;
+    for (int round = 0; round < 30; ++round) {
+      const auto start = std::chrono::steady_clock::now();
+      product();
+      best = std::min(
+          best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    total += best;
+  }
+  return total;
+}
+
+// All products of a training step of the quickstart model.
+void print_bound(int64_t tokens, int64_t width, int64_t hidden, int64_t vocab) {
+  struct Shape {
+    int64_t in, out, count;
+  };
+
+  double seconds = 0, flop = 0;
+  for (const Shape& shape : {Shape{width, width, 12},
+                             Shape{width, width / 2, 12},
+                             Shape{width, hidden, 12},
+                             Shape{hidden, width, 6},
+                             Shape{width, vocab, 1}}) {
+    seconds += static_cast<double>(shape.count) * product_seconds(tokens, shape.in, shape.out);
+    flop += 6.0 * static_cast<double>(shape.count * tokens * shape.in * shape.out);
+  }
+  std::printf("{\"op\": \"products\", \"ms_a_step\": %.1f, \"gflop_s\": %.0f, \"threads\": %d}\n",
+              seconds * 1e3,
+              flop / seconds / 1e9,
+              at::get_num_threads());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   at::set_num_threads(argc > 1 ? std::atoi(argv[1]) : 2);
   at::manual_seed(1);
   const int64_t tokens = 2048, width = 256, vocab = 4096, hidden = 688;
+  print_bound(tokens, width, hidden, vocab);
   const at::Tensor x = leaf({tokens, width}), w = leaf({width});
   compare(
       "rms_norm",

@@ -2,10 +2,10 @@
 #include <filesystem>
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/child.hpp"
@@ -44,23 +44,20 @@ Said conform(const std::string& name, std::vector<std::string> more = {}) {
 
 // What a run says: the library stands behind a manifest that fits.
 std::string require(const std::string& name) {
-  std::string pattern = (fs::temp_directory_path() / "mortise_bad_XXXXXX").string();
-  const std::string folder = mkdtemp(pattern.data());
+  const mortise::testing::TempDir folder;
   std::string manifest = read_file(
       MORTISE_BUILD_DIR "/lib/mortise/plugins/org.mortise.metric.exact_match/plugin.toml");
   const std::string file = "metric_exact_match.so";
   manifest.replace(manifest.find(file), file.size(), "p.so");
-  write_file(folder + "/plugin.toml", manifest);
-  fs::copy_file(bad(name), folder + "/p.so");
-  std::string message;
+  folder.put("plugin.toml", manifest);
+  fs::copy_file(bad(name), folder.file("p.so"));
   try {
-    const Catalog catalog = Catalog::discover({{folder}});
+    const Catalog catalog = Catalog::discover({{folder.path}});
     PluginHost(catalog).require("metric", "exact_match");
   } catch (const PluginError& error) {
-    message = error.what();
+    return error.what();
   }
-  fs::remove_all(folder);
-  return message;
+  return "";
 }
 
 bool contains(const std::string& text, std::string_view part) {
@@ -142,6 +139,14 @@ TEST_SUITE("core.bad_plugin") {
     CHECK(said.has("crashed with SIGABRT"));
     CHECK(said.has("TORCH_LIBRARY"));
   }
+
+  TEST_CASE("an operator registered at namespace scope without the macro ends the probe only") {
+    const Said said = inspect("register_operators");
+    CHECK(said.exit_code == 6);
+    CHECK(said.has("crashed with SIGABRT"));
+    CHECK(said.has("Tried to register an operator (aten::relu(Tensor self) -> Tensor)"));
+    CHECK(said.has("registered by RegisterOperators"));
+  }
 #endif
 
   TEST_CASE("what is no library at all is told") {
@@ -196,7 +201,8 @@ TEST_SUITE("core.conform") {
 #endif
 
   TEST_CASE("junit holds every check") {
-    const std::string file = (fs::temp_directory_path() / "mortise_conform_junit.xml").string();
+    const mortise::testing::TempDir temp;
+    const std::string file = temp.file("junit.xml");
     const Said said = conform("length", {"--junit", file});
     const std::string xml = read_file(file);
     CHECK(contains(xml, "<testsuite name=\"org.bad.metric\" tests=\"22\""));
@@ -204,7 +210,6 @@ TEST_SUITE("core.conform") {
                    "<testcase classname=\"metric/exact\" name=\"gives statistics of one length, "
                    "all finite\""));
     CHECK(contains(xml, "<failure>"));
-    fs::remove(file);
   }
 
   TEST_CASE("--list and --only name checks without opening what is not asked for") {

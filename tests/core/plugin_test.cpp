@@ -8,6 +8,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/metric.hpp"
 
 #include "core/plugin/catalog.hpp"
@@ -25,17 +26,6 @@ const std::string kPlugins = MORTISE_BUILD_DIR "/lib/mortise/plugins";
 const std::string kExactMatch = kPlugins + "/org.mortise.metric.exact_match";
 
 // A folder that goes away with its object.
-struct TempDir {
-  TempDir() {
-    std::string pattern = (fs::temp_directory_path() / "mortise_plugin_test_XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-
-  ~TempDir() { fs::remove_all(path); }
-
-  std::string path;
-};
-
 std::string manifest_with(std::string_view from, std::string_view to) {
   std::string text = read_file(kExactMatch + "/plugin.toml");
   const size_t at = text.find(from);
@@ -45,7 +35,7 @@ std::string manifest_with(std::string_view from, std::string_view to) {
 
 // Copies the plugin with another manifest, and returns the message of the catalog or of the host.
 std::string message_of(const std::string& manifest) {
-  const TempDir temp;
+  const testing::TempDir temp;
   fs::create_directories(temp.path + "/p");
   fs::copy_file(kExactMatch + "/metric_exact_match.so", temp.path + "/p/metric_exact_match.so");
   write_file(temp.path + "/p/plugin.toml", manifest);
@@ -106,7 +96,7 @@ TEST_SUITE("core.plugin_host") {
   }
 
   TEST_CASE("two providers of one name are an error that names both files") {
-    const TempDir temp;
+    const testing::TempDir temp;
     for (const char* name : {"a", "b"}) {
       fs::create_directories(temp.path + "/" + name);
       fs::copy_file(kExactMatch + "/metric_exact_match.so",

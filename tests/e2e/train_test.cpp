@@ -1,5 +1,4 @@
 // Whole jobs through the real program: tests/recipes/tiny.toml, changed by --set.
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -15,50 +14,18 @@
 #include <unistd.h>
 
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
+#include "tests/support/shell.hpp"
+
 using namespace mortise;  // NOLINT: a test file
+using test::mortise_cli, test::Ran, test::shell, test::train;
 namespace fs = std::filesystem;
 
 namespace {
 
 const std::string kTiny = std::string(MORTISE_SOURCE_DIR) + "/tests/recipes/tiny.toml";
-
-struct TempDir {
-  TempDir() {
-    char name[] = "/tmp/mortise_e2e_XXXXXX";
-    path = mkdtemp(name);
-  }
-
-  ~TempDir() { fs::remove_all(path); }
-
-  std::string path;
-};
-
-struct Ran {
-  int code = 0;
-  std::string output;  // stdout and stderr
-};
-
-Ran shell(const std::string& command) {
-  Ran ran;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  REQUIRE((pipe != nullptr));
-  std::array<char, 4096> buffer{};
-  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    ran.output.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ran;
-}
-
-Ran mortise_cli(const std::string& arguments) {
-  return shell(fmt::format("{} {}", MORTISE_PROGRAM, arguments));
-}
-
-Ran train(const std::string& dir, const std::string& more = "") {
-  return mortise_cli(fmt::format("run {} --set run.dir={} {}", kTiny, dir, more));
-}
 
 std::string bytes(const std::string& path) {
   REQUIRE_MESSAGE(fs::exists(path), path);
@@ -99,7 +66,7 @@ double score(const std::string& dir, const char* name) {
 
 TEST_SUITE("e2e.train") {
   TEST_CASE("a run fills its directory and learns") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     const Ran ran = train(dir);
     INFO(ran.output);
@@ -129,7 +96,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("the same recipe gives the same bits, also from resolved.toml") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a").code == 0);
     REQUIRE(train(temp.path + "/b").code == 0);
     check_same_run(temp.path + "/a", temp.path + "/b", 20);
@@ -141,7 +108,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("ten steps, a resume and ten more equal twenty, bit for bit") {
-    const TempDir temp;
+    const testing::TempDir temp;
     for (const char* batch : {"--set batch.micro=4", "--set batch.micro=2 --set batch.global=6"}) {
       CAPTURE(batch);
       const std::string whole = temp.path + "/whole" + (batch[18] == '4' ? "4" : "2"),
@@ -160,7 +127,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("an interrupted run saves, ends with 130 and continues to the same bits") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string whole = temp.path + "/whole", dir = temp.path + "/run";
     REQUIRE(train(whole, "--set run.steps=60 --set eval.dev.every=0").code == 0);
     const pid_t child = fork();
@@ -198,7 +165,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a resume refuses another recipe and allows more steps") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     REQUIRE(train(dir, "--set run.steps=4").code == 0);
     const Ran refused = mortise_cli("run --resume " + dir + " --set optimizer.lr=0.5");
@@ -211,7 +178,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a lock names what drifted") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
     const Ran ran =
         train(temp.path + "/b",
@@ -223,7 +190,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("how a global batch is cut does not matter") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string rest = "--set batch.global=8 --set run.steps=8 --set optimizer.lr=1e-3";
     REQUIRE(train(temp.path + "/whole", rest + " --set batch.micro=8").code == 0);
     REQUIRE(train(temp.path + "/cut", rest + " --set batch.micro=2").code == 0);
@@ -239,7 +206,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("packing changes the speed, not the loss") {
-    const TempDir temp;
+    const testing::TempDir temp;
     // Evaluation packs its documents by batch.packing and sums likelihoods per document: equal
     // scores are the parity.
     REQUIRE(train(temp.path + "/a", "--set run.steps=6").code == 0);
@@ -254,7 +221,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("another optimizer and another metric are one line each, and a typo is told") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran lion = train(temp.path + "/lion",
                            "--set run.steps=5 --set optimizer.type=lion --set optimizer.lr=1e-3");
     INFO(lion.output);
@@ -274,7 +241,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a full disk ends the run with one sentence and keeps the last checkpoint") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string dir = temp.path + "/run";
     REQUIRE(train(dir, "--set run.steps=4").code == 0);
     const Ran full = shell(fmt::format(
@@ -288,7 +255,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a loss that is not finite stops the run and names step and checkpoint") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran ran =
         train(temp.path + "/run",
               "--set optimizer.lr=1.0 --set 'optimizer.betas=[0.0,0.0]' --set ~optimizer.clip_norm "
@@ -300,7 +267,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("data that are empty, missing or without text are told before any training") {
-    const TempDir temp;
+    const testing::TempDir temp;
     std::ofstream(temp.path + "/empty.jsonl");
     std::ofstream(temp.path + "/other.jsonl")
         << "{\"group\": 1, \"body\": \"x\"}\n{\"group\": 2, \"body\": \"y\"}\n";
@@ -341,7 +308,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a file of predictions is scored without a model") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Ran ran = mortise_cli(
         fmt::format("run {}/configs/recipes/evaluate_file.toml --set run.dir={}/run --json",
                     MORTISE_SOURCE_DIR,
@@ -353,7 +320,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("an exported model is evaluated to the same score") {
-    const TempDir temp;
+    const testing::TempDir temp;
     REQUIRE(train(temp.path + "/a", "--set run.steps=5").code == 0);
     const Ran ran = train(temp.path + "/b",
                           fmt::format("--set recipe.task=evaluate --set model.from={0}/a/export/hf "
@@ -366,7 +333,7 @@ TEST_SUITE("e2e.train") {
   }
 
   TEST_CASE("a sweep makes one run a point and a table") {
-    const TempDir temp;
+    const testing::TempDir temp;
     std::ofstream(temp.path + "/sweep.toml") << fmt::format(
         "extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n[sweep.grid.optimizer]\nlr = [1e-3, "
         "1e-2]\n[data.train.tiny]\npath = \"{}/tests/recipes/tiny.jsonl\"\n",
@@ -380,8 +347,107 @@ TEST_SUITE("e2e.train") {
     CHECK(ran.output.find("exit  scores") != std::string::npos);
   }
 
+  TEST_CASE("a run of a sweep that fails is a row of its table, and the rest go on") {
+    const testing::TempDir temp;
+    temp.put("sweep.toml",
+             fmt::format("extends = [\"{}\"]\n[run]\nsteps = 5\ndir = \"{}/s\"\n"
+                         "[data.train.tiny]\npath = \"x\"\n[sweep.grid.data.train.tiny]\n"
+                         "path = [\"{}/none.jsonl\", \"{}/tests/recipes/tiny.jsonl\"]\n",
+                         kTiny,
+                         temp.path,
+                         temp.path,
+                         MORTISE_SOURCE_DIR));
+    const Ran ran = mortise_cli("run " + temp.file("sweep.toml"));
+    INFO(ran.output);
+    CHECK(ran.code == 5);
+    CHECK(ran.has("    5  failed: "));
+    CHECK(ran.has("none.jsonl does not exist"));
+    CHECK(ran.has("    0  dev."));
+    std::vector<std::string> status;
+    for (const auto& entry : fs::recursive_directory_iterator(temp.path + "/s"))
+      if (entry.path().filename() == "status.json")
+        status.push_back(parse_json(bytes(entry.path().string())).get("status", ""));
+    std::sort(status.begin(), status.end());
+    CHECK(status == std::vector<std::string>{"done", "failed"});
+  }
+
+  TEST_CASE("no space while a checkpoint is written: one sentence, the last good one stays") {
+    const testing::TempDir temp;
+    const std::string dir = temp.path + "/run";
+    REQUIRE(train(dir, "--set run.steps=4").code == 0);
+    const std::string before = bytes(dir + "/ckpt/step-4/model.safetensors");
+    const std::string resume =
+        fmt::format("{} run --resume {} --set run.steps=8", MORTISE_PROGRAM, dir);
+    for (const char* limit : {"0", "4096", "100000"}) {
+      CAPTURE(limit);
+      const Ran full = shell(fmt::format("NO_SPACE_AFTER={} LD_PRELOAD={} {}",
+                                         limit,
+                                         MORTISE_BUILD_DIR "/tests/no_space.so",
+                                         resume));
+      INFO(full.output);
+      CHECK(full.code == 74);
+      CHECK(full.has("No space left on device"));
+      CHECK(full.has("the last good one is"));
+      CHECK(bytes(dir + "/ckpt/step-4/model.safetensors") == before);
+      CHECK(bytes(dir + "/ckpt/latest").find("step-4") != std::string::npos);
+      CHECK_FALSE(fs::exists(dir + "/ckpt/step-8"));
+    }
+    CHECK(shell(resume).code == 0);
+    CHECK(fs::exists(dir + "/ckpt/step-8/manifest.json"));
+  }
+
+  TEST_CASE("bf16 trains, gives the same bits twice, and is saved as bf16") {
+    const testing::TempDir temp;
+    const Ran whole = train(temp.path + "/a", "--set run.dtype=bf16 --set checkpoint.every=10");
+    INFO(whole.output);
+    REQUIRE(whole.code == 0);
+    CHECK(score(temp.path + "/a", "test.perplexity") <
+          0.9 * score(temp.path + "/a", "test.unigram_perplexity"));
+    REQUIRE(train(temp.path + "/b", "--set run.dtype=bf16 --set checkpoint.every=10").code == 0);
+    check_same_run(temp.path + "/a", temp.path + "/b", 20);
+    CHECK(bytes(temp.path + "/a/ckpt/step-20/model.safetensors").find("\"BF16\"") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("a pipeline runs its stages one after another, and a missed gate stops it") {
+    const testing::TempDir temp;
+    const auto pipeline = [&](const char* name, const char* max) {
+      return temp.put(std::string(name) + ".toml",
+                      fmt::format("extends = [\"{0}\"]\nrecipe.task = \"pipeline\"\n"
+                                  "data.train.tiny.path = \"{1}/tests/recipes/tiny.jsonl\"\n"
+                                  "run.dir = \"{2}/{3}\"\n[stage.first]\ntask = \"train\"\n"
+                                  "run.steps = 6\ngate.\"test.perplexity\".max = {4}\n"
+                                  "[stage.second]\ntask = \"evaluate\"\n"
+                                  "model.from = \"${{stage.first.out}}\"\n"
+                                  "tokenizer.from = \"${{stage.first.out}}\"\n",
+                                  kTiny,
+                                  MORTISE_SOURCE_DIR,
+                                  temp.path,
+                                  name,
+                                  max));
+    };
+    const Ran good = mortise_cli("run " + pipeline("good", "1e9"));
+    INFO(good.output);
+    REQUIRE(good.code == 0);
+    CHECK(good.has("== stage first (train)"));
+    CHECK(good.has("== stage second (evaluate)"));
+    const std::string dir = temp.path + "/good";
+    CHECK(parse_json(bytes(dir + "/status.json")).get("status", "") == "done");
+    CHECK(score(dir, "second.test.perplexity") ==
+          doctest::Approx(score(dir, "first.test.perplexity")).epsilon(1e-6));
+    const Ran bad = mortise_cli("run " + pipeline("bad", "1.5"));
+    INFO(bad.output);
+    CHECK(bad.code == 4);
+    CHECK(bad.has("gate: test.perplexity"));
+    CHECK_FALSE(bad.has("== stage second"));
+    const Value status = parse_json(bytes(temp.path + "/bad/status.json"));
+    CHECK(status.get("status", "") == "failed");
+    CHECK(status.get("message", "") == "stage first ended with 4");
+    CHECK_FALSE(fs::exists(temp.path + "/bad/second"));
+  }
+
   TEST_CASE("a gate that is missed ends with 4") {
-    const TempDir temp;
+    const testing::TempDir temp;
     CHECK(train(temp.path + "/a", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1.5'")
               .code == 4);
     CHECK(train(temp.path + "/b", "--set run.steps=5 --set 'gate.\"test.perplexity\".max=1e9'")

@@ -10,7 +10,7 @@ TEST_SUITE("export") {
   TEST_CASE("a golden folder comes out with the same weights and an equivalent config") {
     for (const std::string& name : golden_names()) {
       CAPTURE(name);
-      const TempDir temp;
+      const testing::TempDir temp;
       const OpenedModel opened = open_golden(name);
       const auto architecture = make_named<Architecture>("llama");
       const ExportReport report = export_model(*opened.model,
@@ -35,7 +35,7 @@ TEST_SUITE("export") {
   }
 
   TEST_CASE("bfloat16 halves the file and moves the logits a little") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Value spec = tiny_llama_spec();
     const auto model = build_tiny(spec);
     const auto architecture = make_named<Architecture>("llama");
@@ -60,7 +60,7 @@ TEST_SUITE("export") {
   }
 
   TEST_CASE("a model that the architecture cannot express is refused before anything is written") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const Value spec = tiny_spec();  // two kinds of layers
     const auto model = build_tiny(spec);
     const auto architecture = make_named<Architecture>("llama");

@@ -13,6 +13,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
 
@@ -91,21 +92,6 @@ inline std::shared_ptr<core::LanguageModel> build_tiny(const Value& spec,
   core::initialise(*model, seed, std, /*scale_residual=*/true);
   return model;
 }
-
-/// A folder that goes away with its object.
-struct TempDir {
-  TempDir() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "mortise_model_test_XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-
-  ~TempDir() { std::filesystem::remove_all(path); }
-
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string path;
-};
 
 /// The message of the mortise::Error that `call` throws; empty when it throws none.
 template <class Call>

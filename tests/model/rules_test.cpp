@@ -142,7 +142,7 @@ TEST_SUITE("model.rules") {
     const auto model = build_tiny(spec);
     const Fused architecture;
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
     const auto reread = LanguageModel::build(spec, host(), {});
     load_weights(*reread, *format.open(""), architecture, spec);

@@ -138,7 +138,7 @@ TEST_SUITE("model.load") {
 
   TEST_CASE(
       "a folder that is no model, or of another architecture, is refused with what was tried") {
-    const TempDir temp;
+    const testing::TempDir temp;
     CHECK(contains(message_of([&] { open_model(temp.path, host(), catalog()); }),
                    "is no model: expected config.json"));
     CHECK(contains(message_of([&] { open_model(temp.path + "/absent", host(), catalog()); }),
@@ -154,7 +154,7 @@ TEST_SUITE("model.load") {
   }
 
   TEST_CASE("a tokenizer larger than the vocabulary is refused") {
-    const TempDir temp;
+    const testing::TempDir temp;
     fs::copy(golden_folder("tied_mha"),
              temp.path,
              fs::copy_options::recursive | fs::copy_options::overwrite_existing);
@@ -169,7 +169,7 @@ TEST_SUITE("model.save") {
   TEST_CASE("loading and saving gives back the same bytes") {
     for (const char* name : {"gqa_head_dim", "tied_mha", "llama3_rope_bias"}) {
       CAPTURE(name);
-      const TempDir temp;
+      const testing::TempDir temp;
       const OpenedModel opened = open_golden(name);
       const auto architecture = make_named<Architecture>("llama");
       const auto format = make_named<WeightFormat>("hf_safetensors");
@@ -177,7 +177,7 @@ TEST_SUITE("model.save") {
       CHECK((read_file(temp.path + "/model.safetensors") ==
              read_file(golden_folder(name) + "/model.safetensors")));
       // and once more, from what was written
-      const TempDir again;
+      const testing::TempDir again;
       const OpenedModel reread = open_model(temp.path, host(), catalog());
       CHECK(reread.spec == opened.spec);
       save_weights(*reread.model, again.path, *format, *architecture, reread.spec, at::kFloat);
@@ -188,7 +188,7 @@ TEST_SUITE("model.save") {
   }
 
   TEST_CASE("shards load, and save as one file with the same tensors") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const OpenedModel opened = open_golden("sharded");
     const auto architecture = make_named<Architecture>("llama");
     save_weights(*opened.model,

@@ -8,25 +8,16 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/flat_index.hpp"
 
 using namespace mortise;
 
-namespace {
-
-struct Folder {
-  Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
-
-  ~Folder() { std::filesystem::remove_all(path); }
-
-  std::string path = std::filesystem::temp_directory_path() / "mortise_append_XXXXXX";
-};
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_SUITE("sdk.append_file") {
   TEST_CASE("lines reach the file by flush, in bulk, and when the object goes") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.path + "/log";
     {
       AppendFile file(path);
@@ -51,7 +42,7 @@ TEST_SUITE("sdk.append_file") {
   }
 
   TEST_CASE("keep_lines drops what is refused and a torn last line") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.path + "/log";
     write_file(path, "1\n2\n\n3\n4");
     keep_lines(path, [](std::string_view line) { return line != "2"; });

@@ -1,53 +1,21 @@
 #include "mortise/file.hpp"
 
-#include <csignal>
 #include <filesystem>
 
 #include <doctest/doctest.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "mortise/error.hpp"
+#include "mortise/fixtures.hpp"
 
 using namespace mortise;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("mortise_file_{}", getpid());
-
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-
-  ~Folder() { fs::remove_all(path); }
-
-  std::string file(const char* name) const { return (path / name).string(); }
-
+struct Folder : testing::TempDir {
   int64_t count() const {
     return std::distance(fs::directory_iterator(path), fs::directory_iterator());
   }
-};
-
-// While it lives, no file can grow past `bytes`: what a full disk looks like to write(2), without
-// filling one.
-struct FullDisk {
-  explicit FullDisk(rlim_t bytes) {
-    handler = std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &old);
-    const rlimit limit{bytes, old.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &old);
-    std::signal(SIGXFSZ, handler);
-  }
-
-  rlimit old{};
-  void (*handler)(int) = nullptr;
 };
 
 }  // namespace
@@ -81,7 +49,7 @@ TEST_SUITE("sdk.file") {
       "a full disk is an input/output error; the old file is intact and no temporary is left") {
     const Folder folder;
     write_file(folder.file("a"), "old");
-    const FullDisk full(4096);
+    const testing::FullDisk full(4096);
     const std::string big(100'000, 'x');
     try {
       write_file(folder.file("a"), big);
@@ -103,8 +71,7 @@ TEST_SUITE("sdk.file") {
     const Folder folder;
     CHECK_THROWS_WITH_AS(
         AtomicFile(folder.file("no/a")), doctest::Contains("No such file or directory"), Error);
-    CHECK_THROWS_WITH_AS(
-        MappedFile::open(folder.path.string()), doctest::Contains("Is a directory"), Error);
+    CHECK_THROWS_WITH_AS(MappedFile::open(folder.path), doctest::Contains("Is a directory"), Error);
     CHECK_THROWS_WITH_AS(
         MappedFile::open(folder.file("b")), doctest::Contains(folder.file("b").c_str()), Error);
   }

@@ -7,9 +7,9 @@
 #include <span>
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include "mortise/error.hpp"
+#include "mortise/fixtures.hpp"
 
 using namespace mortise;
 namespace st = mortise::safetensors;
@@ -53,14 +53,6 @@ std::string tensor(const char* name, const char* rest) {
 }
 
 std::string one(const char* rest) { return "{" + tensor("a", rest) + "}"; }
-
-std::string temp_folder(const char* name) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    fmt::format("mortise_safetensors_{}_{}", name, getpid());
-  std::filesystem::remove_all(path);
-  std::filesystem::create_directories(path);
-  return path.string();
-}
 
 }  // namespace
 
@@ -206,7 +198,8 @@ TEST_SUITE("sdk.safetensors") {
 
   TEST_CASE(
       "what is written is read back, sorted by alignment and name, wherever it was written from") {
-    const std::string folder = temp_folder("round");
+    const testing::TempDir dir;
+    const std::string& folder = dir.path;
     const std::string path = folder + "/w.safetensors";
     {
       st::Writer writer(path,
@@ -238,11 +231,11 @@ TEST_SUITE("sdk.safetensors") {
     CHECK(b == 3);
     CHECK(std::memcmp(file.data(*file.header().find("z")).data(), "xyz", 3) == 0);
     CHECK(file.data(*file.header().find("none")).empty());
-    std::filesystem::remove_all(folder);
   }
 
   TEST_CASE("a writer refuses duplicate names and absurd shapes, and leaves no file") {
-    const std::string folder = temp_folder("refuse");
+    const testing::TempDir dir;
+    const std::string& folder = dir.path;
     CHECK_THROWS_WITH_AS(st::Writer(folder + "/a", {{"x", Dtype::U8, {1}}, {"x", Dtype::U8, {1}}}),
                          doctest::Contains("stands twice"),
                          Error);
@@ -253,7 +246,6 @@ TEST_SUITE("sdk.safetensors") {
         st::Writer(folder + "/a", {{"x", Dtype::F32, {-1}}}), doctest::Contains("negative"), Error);
     { st::Writer abandoned(folder + "/a", {{"x", Dtype::U8, {1}}}); }
     CHECK(std::filesystem::is_empty(folder));
-    std::filesystem::remove_all(folder);
   }
 
   TEST_CASE("a file of the reference library is read") {

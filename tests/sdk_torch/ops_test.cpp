@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <doctest/doctest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "tests/support/close.hpp"
 
@@ -97,6 +98,36 @@ TEST_SUITE("sdk.ops") {
         ops::swiglu(huge, at::ones(4)), at::tensor({0.0f, 0.0f, 90.0f, 1000.0f}), 1e-6, 1e-30);
   }
 
+  TEST_CASE("linears equals its twin, also when an output is not used or a weight is tied") {
+    at::manual_seed(8);
+    const auto check = [](auto pick) {
+      check_twins(
+          [&](const Tensors& t) {
+            return pick(ops::linears(t[0], {t[1], t[2], t[1]}));
+          },
+          [&](const Tensors& t) {
+            return pick(ops::eager::linears(t[0], {t[1], t[2], t[1]}));
+          },
+          {random({2, 5, 7}), random({3, 7}), random({4, 7})});
+    };
+    check([](const Tensors& y) { return at::cat({y[0], y[1], y[2] * 2}, -1); });
+    const at::Tensor x = random({3, 7}).set_requires_grad(true),
+                     w = random({4, 7}).set_requires_grad(true);
+    (ops::linears(x, {w.detach(), w})[1] * 2).sum().backward();
+    CHECK(at::allclose(x.grad(), at::full({3, 4}, 2, at::kDouble).mm(w.detach())));
+    CHECK(at::allclose(w.grad(), at::full({4, 3}, 2, at::kDouble).mm(x.detach())));
+  }
+
+  TEST_CASE("a gradient of linear can be asked for without touching the leaf") {
+    const at::Tensor x = random({3, 7}), w = random({4, 7}).set_requires_grad(true);
+    const auto grads = torch::autograd::grad({ops::linear(x, w, {}).sum()}, {w});
+    CHECK(at::allclose(grads[0], at::ones({4, 3}, at::kDouble).mm(x)));
+    CHECK_FALSE(w.grad().defined());
+    ops::linear(x, w, {}).sum().backward();
+    ops::linear(x, w, {}).sum().backward();  // gradients add up
+    CHECK(at::allclose(w.grad(), 2 * grads[0]));
+  }
+
   TEST_CASE("document attention equals its twin for grouped heads and documents of every length") {
     at::manual_seed(4);
     const at::Tensor offsets = at::tensor({0, 1, 2, 19, 40, 57, 80}, at::kLong);
@@ -164,14 +195,19 @@ TEST_SUITE("sdk.ops") {
 
   TEST_CASE("bits do not depend on the number of threads") {
     at::manual_seed(6);
-    const at::Tensor x = at::randn({300, 64}), w = at::randn({64});
+    const at::Tensor x = at::randn({300, 64}), w = at::randn({64}),
+                     offsets = at::tensor({0, 3, 50, 200}, at::kLong);
+    const at::Tensor q = at::randn({2, 100, 4, 16}), kv = at::randn({2, 100, 2, 16});
     Tensors results;
     for (const int threads : {1, 2}) {
       at::set_num_threads(threads);
-      at::Tensor leaf = w.detach().clone().set_requires_grad(true);
+      at::Tensor leaf = w.detach().clone().set_requires_grad(true),
+                 keys = kv.detach().clone().set_requires_grad(true);
       ops::rms_norm(x, leaf, 1e-6).pow(2).sum().backward();
-      results.push_back(leaf.grad());
+      ops::document_attention(q, keys, keys, offsets, 0.3).pow(2).sum().backward();
+      results.insert(results.end(), {leaf.grad(), keys.grad()});
     }
-    CHECK(at::equal(results[0], results[1]));
+    CHECK(at::equal(results[0], results[2]));
+    CHECK(at::equal(results[1], results[3]));
   }
 }

@@ -11,23 +11,13 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 
 using namespace mortise;        // NOLINT: a test file
 using namespace mortise::core;  // NOLINT
 namespace fs = std::filesystem;
 
 namespace {
-
-struct TempDir {
-  TempDir() {
-    char name[] = "/tmp/mortise_checkpoint_XXXXXX";
-    path = mkdtemp(name);
-  }
-
-  ~TempDir() { fs::remove_all(path); }
-
-  std::string path;
-};
 
 CheckpointContent content(int64_t step, int64_t size = 100) {
   CheckpointContent out;
@@ -39,25 +29,11 @@ CheckpointContent content(int64_t step, int64_t size = 100) {
   return out;
 }
 
-/// Files of this process may not grow beyond `bytes` while it lives: the kernel's own full disk.
-struct FileLimit {
-  explicit FileLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit limit{bytes, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ~FileLimit() { setrlimit(RLIMIT_FSIZE, &before); }
-
-  rlimit before{};
-};
-
 }  // namespace
 
 TEST_SUITE("train.checkpoint") {
   TEST_CASE("what was saved comes back, and the newest stay") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const CheckpointFolder folder(dir.path);
     CHECK_FALSE(folder.latest().has_value());
     for (const int64_t step : {10, 20, 30}) folder.save(content(step), 2);
@@ -71,7 +47,7 @@ TEST_SUITE("train.checkpoint") {
   }
 
   TEST_CASE("state of components goes through both sides unchanged") {
-    const TempDir dir;
+    const testing::TempDir dir;
     StateSaver saver;
     saver.begin("part");
     Value count = 3;
@@ -101,7 +77,7 @@ TEST_SUITE("train.checkpoint") {
   }
 
   TEST_CASE("a changed or short file is named") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const CheckpointFolder folder(dir.path);
     folder.save(content(1), 2);
     const std::string path = dir.path + "/step-1/model.safetensors";
@@ -128,12 +104,12 @@ TEST_SUITE("train.checkpoint") {
   }
 
   TEST_CASE("a full disk leaves the last good checkpoint and says so in one sentence") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const CheckpointFolder folder(dir.path);
     folder.save(content(1), 2);
     std::string message;
     {
-      const FileLimit limit(200000);
+      const testing::FullDisk limit(200000);
       try {
         folder.save(content(2, 100000), 2);
       } catch (const Error& error) {

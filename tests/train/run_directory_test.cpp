@@ -10,6 +10,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
 #include "core/run/runs.hpp"
@@ -20,17 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct TempDir {
-  TempDir() {
-    char name[] = "/tmp/mortise_runs_XXXXXX";
-    path = mkdtemp(name);
-  }
-
-  ~TempDir() { fs::remove_all(path); }
-
-  std::string path;
-};
-
 RunTexts texts(const char* json) {
   return {"recipe", {{"base/a.toml", "x = 1\n"}}, "resolved", parse_json(json)};
 }
@@ -39,7 +29,7 @@ RunTexts texts(const char* json) {
 
 TEST_SUITE("run.directory") {
   TEST_CASE("runs that start together get directories of their own") {
-    const TempDir dir;
+    const testing::TempDir dir;
     std::vector<std::string> paths(16);
     std::vector<std::thread> threads;
     for (std::string& path : paths)
@@ -51,7 +41,7 @@ TEST_SUITE("run.directory") {
   }
 
   TEST_CASE("a directory that exists is never overwritten") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const RunDirectory run = RunDirectory::create("x", dir.path + "/mine");
     run.write_texts(texts("{}"));
     CHECK_THROWS_WITH_AS(RunDirectory::create("x", dir.path + "/mine"),
@@ -62,7 +52,7 @@ TEST_SUITE("run.directory") {
   }
 
   TEST_CASE("texts and status come back") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const RunDirectory run = RunDirectory::create("x", {}, dir.path);
     run.write_texts(texts(R"({"run": {"seed": 1}})"));
     CHECK(read_file(run.file("recipe.toml")) == "recipe");
@@ -88,7 +78,7 @@ TEST_SUITE("run.directory") {
   }
 
   TEST_CASE("two runs are compared key by key") {
-    const TempDir dir;
+    const testing::TempDir dir;
     const RunDirectory a = RunDirectory::create("a", {}, dir.path),
                        b = RunDirectory::create("b", {}, dir.path);
     a.write_texts(texts(R"({"optimizer": {"type": "adamw", "lr": 0.1}})"));

@@ -4,11 +4,10 @@
 #include <cmath>
 #include <filesystem>
 
-#include <ATen/Parallel.h>
-
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
 #include "mortise/random.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::core {
 
@@ -132,7 +131,7 @@ TokenSet tokenize(const Tokenizer& tokenizer,
   constexpr size_t kBlock = 16384;  // documents encoded before they are copied: bounds the memory
   for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
     std::vector<Encoded> block(std::min(kBlock, rows.size() - begin));
-    at::parallel_for(0, static_cast<int64_t>(block.size()), 256, [&](int64_t from, int64_t to) {
+    parallel_for(0, static_cast<int64_t>(block.size()), 256, [&](int64_t from, int64_t to) {
       for (auto i = static_cast<size_t>(from); i < static_cast<size_t>(to); ++i)
         block[i] = encode_row(tokenizer, rows[begin + i].record, bos, eos);
     });

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "mortise/error.hpp"
 #include "mortise/random.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 #include "core/engine/model/language_model.hpp"
 
@@ -90,7 +90,7 @@ void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_resi
       batches.push_back(
           {flat_N, mix_key(seed, parameter.name), scale, init.kind == Init::Kind::Uniform, begin});
   }
-  at::parallel_for(0, static_cast<int64_t>(batches.size()), 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, static_cast<int64_t>(batches.size()), 1, [&](int64_t first, int64_t last) {
     const at::NoGradGuard worker_no_grad;  // a thread-local setting: every worker needs its own
     for (int64_t i = first; i < last; ++i) fill(batches[static_cast<size_t>(i)]);
   });

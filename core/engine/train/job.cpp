@@ -183,7 +183,6 @@ void TrainJob::train() {
 
 void TrainJob::obey(const std::vector<GuardEvent>& events) {
   for (const GuardEvent& event : events) {
-    log::warn("{}", text_of(event));
     progress_.event("guard", text_of(event));
   }
   const GuardAction action = strongest(events);

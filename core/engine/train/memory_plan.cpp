@@ -44,6 +44,13 @@ int64_t trainable_bytes(const Module& module) {
   return bytes;
 }
 
+int64_t trainable_elements(const Module& module) {
+  int64_t elements = 0;
+  for (const NamedTensor& tensor : module.parameters())
+    if (tensor.tensor.requires_grad()) elements += tensor.tensor.numel();
+  return elements;
+}
+
 /// Runs `forward` on a leaf, then its backward pass with a gradient of ones, and notes the bytes.
 template <class Forward>
 UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
@@ -71,8 +78,10 @@ UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
 
 struct Costs {
   UnitCost embedding, norm, objective;
-  std::map<std::string, UnitCost> layers;  // by table
-  int64_t optimizer_bytes = 0, sample_parameters = 0;
+  std::map<std::string, UnitCost> layers;             // by table
+  int64_t optimizer_bytes = 0, optimizer_stated = 0;  // of the sample: measured, by its state()
+  int64_t optimizer_extra = 0;                        // while it steps
+  int64_t sample_elements = 0;
   int64_t batch = 0;
 };
 
@@ -92,23 +101,58 @@ Value one_of_each(Value spec) {
   return spec;
 }
 
-int64_t measure_optimizer(Meter& meter, const Workspace& space, LanguageModel& model, Host& host) {
+/// Bytes of the state that an optimizer says it has.
+int64_t state_bytes(Optimizer& optimizer) {
+  StateSaver saver;
+  optimizer.state(saver);
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : saver.tensors)
+    if (tensor.defined()) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const Workspace& space, const LanguageModel& model) {
   std::vector<mortise::Slot> list;
-  for (const NamedTensor& tensor : model.parameters()) {
-    if (!tensor.tensor.requires_grad()) continue;
-    list.push_back({tensor.tensor,
-                    at::zeros_like(tensor.tensor),
-                    0.0,
-                    0.0,
-                    tensor.name,
-                    tensor.tensor.sizes().vec()});
+  for (const NamedTensor& parameter : model.parameters()) {
+    if (!parameter.tensor.requires_grad()) continue;
+    mortise::Slot slot;
+    // What is updated is fp32: the parameter or its master copy.
+    slot.param = at::zeros_like(parameter.tensor, parameter.tensor.options().dtype(at::kFloat));
+    slot.grad = at::zeros_like(slot.param);
+    slot.name = parameter.name;
+    slot.logical_shape = parameter.tensor.sizes().vec();
+    list.push_back(std::move(slot));
   }
-  const Slots slots(std::move(list));
+  return make<Optimizer>(*space.host, space.recipe.at("optimizer"), Slots(std::move(list)));
+}
+
+/// State of one layer of each kind, measured, and what a step needs beside it.
+void measure_optimizer(Meter& meter,
+                       const Workspace& space,
+                       const LanguageModel& model,
+                       Costs& costs) {
+  const int64_t parameters = 2 * 4 * trainable_elements(model);  // the slots' own tensors
   const int64_t before = meter.now();
-  const auto optimizer = make<Optimizer>(host, space.recipe.at("optimizer"), slots);
-  at::NoGradGuard no_grad;
+  const auto optimizer = make_optimizer(space, model);
+  costs.optimizer_stated = state_bytes(*optimizer);
+  const at::NoGradGuard no_grad;
   optimizer->step({0});  // some make their state at the first step
-  return meter.now() - before;
+  costs.optimizer_bytes = meter.now() - before - parameters;
+  const int64_t begin = meter.now();
+  meter.reset();
+  optimizer->step({1});
+  costs.optimizer_extra = meter.peak() - begin;
+}
+
+/// The whole model's: as its state on the meta device is to the sample's; by size where there is
+/// none before the first step.
+int64_t optimizer_bytes(const Workspace& space, const Costs& costs, const LanguageModel& whole) {
+  double factor = static_cast<double>(trainable_elements(whole)) /
+                  static_cast<double>(std::max<int64_t>(1, costs.sample_elements));
+  if (costs.optimizer_stated > 0)
+    factor = static_cast<double>(state_bytes(*make_optimizer(space, whole))) /
+             static_cast<double>(costs.optimizer_stated);
+  return static_cast<int64_t>(static_cast<double>(costs.optimizer_bytes) * factor);
 }
 
 Costs measure_units(const Workspace& space, Host& host) {
@@ -156,8 +200,8 @@ Costs measure_units(const Workspace& space, Host& host) {
   costs.norm.kept =
       static_cast<int64_t>(in.x_BTD.nbytes());  // its output; its inputs are the last layer's
   in.x_BTD.mutable_grad().reset();
-  costs.sample_parameters = trainable_bytes(*model);
-  costs.optimizer_bytes = measure_optimizer(meter, space, *model, host);
+  costs.sample_elements = trainable_elements(*model);
+  measure_optimizer(meter, space, *model, costs);
   return costs;
 }
 
@@ -184,6 +228,19 @@ int64_t play(const Costs& costs,
   return std::max(peak, resident + gradients);
 }
 
+/// References that are copies of the initial weights; those of other folders are counted when they
+/// are opened.
+int64_t reference_bytes(const Workspace& space) {
+  const Value* tables = space.recipe.find("reference");
+  if (tables == nullptr) return 0;
+  const auto model = build_base(space.model_spec, space.tables, *space.host, at::kMeta);
+  int64_t bytes = 0, copies = 0;
+  for (const auto& [name, table] : tables->as_table()) copies += table.get("from", "").empty();
+  for (const NamedTensor& tensor : model->tensors())
+    bytes += copies * static_cast<int64_t>(tensor.tensor.nbytes());
+  return bytes;
+}
+
 }  // namespace
 
 MemoryPlan plan_memory(const Workspace& space, Host& host) {
@@ -193,9 +250,11 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
   for (const NamedTensor& tensor : whole->tensors())
     plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
   plan.gradients = trainable_bytes(*whole);
-  plan.optimizer = static_cast<int64_t>(
-      static_cast<double>(costs.optimizer_bytes) * static_cast<double>(plan.gradients) /
-      static_cast<double>(std::max<int64_t>(1, costs.sample_parameters)));
+  const int64_t copies = 4 * trainable_elements(*whole);  // an fp32 copy of what is trained
+  const bool has_masters = space.tables.run.dtype != "fp32" && space.tables.run.master;
+  plan.optimizer = optimizer_bytes(space, costs, *whole) + (has_masters ? copies : 0) +
+                   (space.tables.ema.decay > 0 ? copies : 0);
+  plan.weights += reference_bytes(space);
   std::vector<const UnitCost*> units = {&costs.embedding};
   for (int64_t i = 0; i < whole->num_layers(); ++i)
     units.push_back(&costs.layers.at(whole->layer_table(i)));
@@ -206,6 +265,9 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
                    plan.weights + plan.optimizer,
                    plan.gradients,
                    space.tables.batch.global > space.tables.batch.micro);
+  const int64_t update = plan.weights + plan.optimizer + plan.gradients + costs.optimizer_extra +
+                         (has_masters ? copies : 0);  // gradients as fp32
+  plan.peak = std::max(plan.peak, update);
   plan.activations = plan.peak - plan.weights - plan.optimizer;
   return plan;
 }

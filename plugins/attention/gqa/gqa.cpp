@@ -104,9 +104,10 @@ Gqa::Gqa(Config config, const AttentionArgs& args)
 
 at::Tensor Gqa::forward(const BlockInput& in) {
   const int64_t rows = in.x_BTD.size(0), tokens = in.x_BTD.size(1);
-  at::Tensor q_BTHK = (*q_)(in.x_BTD).view({rows, tokens, heads_, head_dim_});
-  at::Tensor k_BTGK = (*k_)(in.x_BTD).view({rows, tokens, kv_heads_, head_dim_});
-  const at::Tensor v_BTGK = (*v_)(in.x_BTD).view({rows, tokens, kv_heads_, head_dim_});
+  const std::vector<at::Tensor> qkv = project(in.x_BTD, {q_.get(), k_.get(), v_.get()});
+  at::Tensor q_BTHK = qkv[0].view({rows, tokens, heads_, head_dim_});
+  at::Tensor k_BTGK = qkv[1].view({rows, tokens, kv_heads_, head_dim_});
+  const at::Tensor v_BTGK = qkv[2].view({rows, tokens, kv_heads_, head_dim_});
   const at::Tensor positions_BT =
       in.prefix_k_BGPK.defined() ? in.positions_BT + in.prefix_k_BGPK.size(2) : in.positions_BT;
   std::tie(q_BTHK, k_BTGK) = position_->rotate(q_BTHK, k_BTGK, positions_BT);

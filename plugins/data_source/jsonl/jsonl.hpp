@@ -7,8 +7,8 @@
 
 #include "mortise/data_source.hpp"
 #include "mortise/schema.hpp"
+#include "mortise/source_cursor.hpp"
 
-#include "files.hpp"
 #include "line_reader.hpp"
 #include "row_parser.hpp"
 
@@ -29,24 +29,22 @@ class Jsonl final : public DataSource {
   void rewind() override;
   void state(StateIo& io) override;
 
-  std::string fingerprint() const override { return jsonl::fingerprint(files_); }
+  std::string fingerprint() const override { return fingerprint_of(files_); }
 
-  DataReport report() const override { return report_; }
+  DataReport report() const override { return cursor_.report; }
 
  private:
   bool next_line(Line& line);
   bool read_row(const Line& line, Record& record);
-  bool parse(const Line& line, Value& fields);
-  bool skip_or_throw(const std::string& policy, const DataError& error);
+  bool parse(std::string_view text, int64_t number, Value& fields);
+  bool parse_or_skip(std::string_view text, int64_t number, Value& fields, bool& is_utf8);
+  void open_reader();
 
   Config config_;
-  DataSourceArgs args_;
-  std::vector<InputFile> files_;
+  std::vector<SourceFile> files_;
+  SourceCursor cursor_;
   RowParser parser_;
-  std::optional<LineReader> reader_;  // of files_[file_]; absent before its first line
-  size_t file_ = 0;
-  int64_t rows_ = 0;  // of all shards, so far
-  DataReport report_;
+  std::optional<LineReader> reader_;  // of the present file; absent before its first line
 };
 
 }  // namespace mortise::data_source::jsonl

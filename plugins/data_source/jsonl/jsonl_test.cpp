@@ -1,53 +1,17 @@
 #include "jsonl.hpp"
 
-#include <filesystem>
-
 #include <doctest/doctest.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
 using namespace mortise;
 using data_source::jsonl::Jsonl;
-namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("mortise_jsonl_{}", getpid());
-
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path / "sub");
-  }
-
-  ~Folder() { fs::remove_all(path); }
-
-  std::string put(const char* name, const std::string& text) const {
-    write_file((path / name).string(), text);
-    return (path / name).string();
-  }
-};
-
-// Keeps state in a table, as a checkpoint does.
-struct MemoryState final : StateIo {
-  Value table = Value::table();
-  bool is_loading = false;
-
-  bool loading() const override { return is_loading; }
-
-  void value(std::string_view name, Value& v) override {
-    if (is_loading)
-      v = table.at(name);
-    else
-      table[name] = v;
-  }
-
-  void tensor(std::string_view, at::Tensor&) override {}
-};
 
 Jsonl source(Value path,
              const char* utf8 = "strict",
@@ -104,7 +68,7 @@ using Rows = std::vector<std::string>;
 
 TEST_SUITE("data_source.jsonl") {
   TEST_CASE("byte order mark, CRLF, blank lines, Chinese, emoji and a last line without an end") {
-    const Folder folder;
+    const testing::TempDir folder;
     auto reader = source(folder.put(
         "a.jsonl",
         "\xEF\xBB\xBF{\"text\":\"\xE4\xB8\xAD\xE6\x96\x87\"}\r\n\r\n  "
@@ -117,7 +81,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("all kinds of values arrive unchanged") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string line =
         R"({"i":-3,"f":2.5,"e":1e2,"b":true,"n":null,"a":[1,"x",[]],"t":{"k":{}},"big":9223372036854775807,"over":9223372036854775808,"huge":123456789012345678901234567890})";
     auto reader = source(folder.put("a.jsonl", line));
@@ -129,7 +93,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a line that is not JSON stops with file, line and column, or is skipped and counted") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.put("a.jsonl",
                                         "{\"text\":\"a\"}\n{\"text\": "
                                         "oops}\n[1]\n{\"a\":1,\"a\":2}\n{\"text\":\"\\ud800\"}\n{"
@@ -145,7 +109,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("many keys are checked for repetition too") {
-    const Folder folder;
+    const testing::TempDir folder;
     std::string line = "{";
     for (int i = 0; i < 100; ++i) line += fmt::format("\"k{}\":1,", i);
     refuse(source(folder.put("a.jsonl", line + "\"k50\":2}")), "the key \"k50\" stands twice");
@@ -154,7 +118,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a line that is not UTF-8 stops, is repaired or is skipped, and is counted") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.put(
         "a.jsonl", "{\"text\":\"good\"}\n{\"text\":\"b\xFF\xE4\xB8\"}\n{\"text\":\"c\"}\n");
     refuse(source(path), ":2: not UTF-8: byte 11 of the line is 0xff");
@@ -170,7 +134,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("gzip and zstd are read, also in several parts") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string text = numbered(0, 3000);
     auto plain = source(folder.put("a.jsonl", text));
     auto zipped = source(folder.put("a.jsonl.gz", gzip(text)));
@@ -185,7 +149,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("damaged compression is named") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string zipped = gzip(numbered(0, 500)), squeezed = zstd(numbered(0, 500));
     refuse(source(folder.put("a.jsonl.gz", zipped.substr(0, zipped.size() / 2))),
            "a.jsonl.gz: the gzip data are damaged or cut short");
@@ -197,24 +161,23 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a list and a folder are read in order, and ids stay unique") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string a = folder.put("b.jsonl", numbered(0, 1)),
                       b = folder.put("sub/b.jsonl", numbered(1, 2));
     folder.put("a.jsonl.gz", gzip(numbered(2, 3)));
     folder.put("notes.txt", "not data");
-    auto tree = source(folder.path.string());
+    auto tree = source(folder.path);
     CHECK(rows(tree) == Rows{"a.jsonl.gz:1=row 2", "b.jsonl:1=row 0", "sub/b.jsonl:1=row 1"});
     auto list = source(Value::Array{b, a});
     CHECK(rows(list) == Rows{b + ":1=row 1", a + ":1=row 0"});
   }
 
   TEST_CASE("missing, empty and blank inputs are one clear error") {
-    const Folder folder;
+    const testing::TempDir folder;
     CHECK_THROWS_WITH_AS(source("/nowhere/a.jsonl"),
                          doctest::Contains("/nowhere/a.jsonl does not exist"),
                          DataError);
-    CHECK_THROWS_WITH_AS(
-        source(folder.path.string()), doctest::Contains("holds no .jsonl"), DataError);
+    CHECK_THROWS_WITH_AS(source(folder.path), doctest::Contains("holds no .jsonl"), DataError);
     CHECK_THROWS_WITH_AS(
         source(folder.put("a.jsonl", "")), doctest::Contains("a.jsonl is empty"), DataError);
     CHECK_THROWS_WITH_AS(source(Value::array()), doctest::Contains("empty array"), DataError);
@@ -224,7 +187,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("shards share the rows without overlap, and skipping moves nothing") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.put("a.jsonl", numbered(0, 4) + "bad\n" + numbered(5, 10));
     Rows all;
     int64_t skipped = 0;
@@ -240,7 +203,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a reader goes on where a saved one stopped, at every row and in every format") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string text = "\xEF\xBB\xBF" + numbered(0, 6) + "bad\n" + numbered(6, 9);
     const Value paths[] = {
         folder.put("a.jsonl", text),
@@ -254,9 +217,9 @@ TEST_SUITE("data_source.jsonl") {
         auto first = source(path, "strict", "skip");
         Record record;
         for (size_t i = 0; i < stop; ++i) REQUIRE(first.next(record));
-        MemoryState state;
+        testing::MemoryState state;
         first.state(state);
-        state.is_loading = true;
+        state.rewind();
         auto second = source(path, "strict", "skip");
         second.state(state);
         CHECK(rows(second) ==
@@ -268,20 +231,20 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a state that does not fit the files is refused") {
-    const Folder folder;
+    const testing::TempDir folder;
     auto reader = source(folder.put("a.jsonl", numbered(0, 9)));
     Record record;
     for (int i = 0; i < 5; ++i) reader.next(record);
-    MemoryState state;
+    testing::MemoryState state;
     reader.state(state);
-    state.is_loading = true;
+    state.rewind();
     auto shorter = source(folder.put("a.jsonl", numbered(0, 2)));
     CHECK_THROWS_WITH_AS(
         shorter.state(state), doctest::Contains("the saved position is"), DataError);
   }
 
   TEST_CASE("rewinding begins again") {
-    const Folder folder;
+    const testing::TempDir folder;
     auto reader = source(folder.put("a.jsonl", numbered(0, 5)));
     const Rows first = rows(reader);
     reader.rewind();
@@ -290,7 +253,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("the fingerprint follows the content, not the name") {
-    const Folder folder;
+    const testing::TempDir folder;
     const auto a = source(folder.put("a.jsonl", numbered(0, 5))),
                b = source(folder.put("b.jsonl", numbered(0, 5)));
     const auto c = source(folder.put("c.jsonl", numbered(0, 6)));
@@ -300,7 +263,7 @@ TEST_SUITE("data_source.jsonl") {
   }
 
   TEST_CASE("a line longer than the buffer is read, one beyond the limit is refused") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.put(
         "a.jsonl", "{\"text\":\"" + std::string(3'000'000, 'x') + "\"}\n" + numbered(1, 2));
     auto reader = source(path);

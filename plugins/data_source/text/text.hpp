@@ -9,6 +9,7 @@
 #include "mortise/data_source.hpp"
 #include "mortise/file.hpp"
 #include "mortise/schema.hpp"
+#include "mortise/source_cursor.hpp"
 
 namespace mortise::data_source::text {
 
@@ -25,34 +26,25 @@ class Text final : public DataSource {
   bool next(Record& record) override;
   void rewind() override;
   void state(StateIo& io) override;
-  std::string fingerprint() const override;
 
-  DataReport report() const override { return report_; }
+  std::string fingerprint() const override { return fingerprint_of(files_); }
+
+  DataReport report() const override { return cursor_.report; }
 
  private:
-  struct InputFile {
-    std::string path, name;
-  };
-
   struct Unit {
     std::string text;
     int64_t line = 0;  // of its first line, from 1
   };
 
-  void list_files();
   bool next_unit(Unit& unit);
-  bool next_line(std::string_view& line);
   bool read_unit(Unit& unit);
   bool accept(Unit& unit);
 
   Config config_;
-  DataSourceArgs args_;
-  std::vector<InputFile> files_;
-  std::shared_ptr<const MappedFile> mapped_;  // files_[file_]; null before its first unit
-  size_t file_ = 0;
-  int64_t offset_ = 0, line_ = 0;  // where the next line begins, and how many lie before it
-  int64_t units_ = 0;              // of all shards, so far
-  DataReport report_;
+  std::vector<SourceFile> files_;
+  SourceCursor cursor_;
+  std::shared_ptr<const MappedFile> mapped_;  // the present file; null before its first unit
 };
 
 }  // namespace mortise::data_source::text

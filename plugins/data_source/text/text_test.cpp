@@ -1,47 +1,13 @@
 #include "text.hpp"
 
-#include <filesystem>
-
 #include <doctest/doctest.h>
-#include <unistd.h>
+
+#include "mortise/fixtures.hpp"
 
 using namespace mortise;
 using data_source::text::Text;
-namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("mortise_text_{}", getpid());
-
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path / "sub");
-  }
-
-  ~Folder() { fs::remove_all(path); }
-
-  std::string put(const char* name, const std::string& text) const {
-    write_file((path / name).string(), text);
-    return (path / name).string();
-  }
-};
-
-struct MemoryState final : StateIo {
-  Value table = Value::table();
-  bool is_loading = false;
-
-  bool loading() const override { return is_loading; }
-
-  void value(std::string_view name, Value& v) override {
-    if (is_loading)
-      v = table.at(name);
-    else
-      table[name] = v;
-  }
-
-  void tensor(std::string_view, at::Tensor&) override {}
-};
 
 using Rows = std::vector<std::string>;
 
@@ -68,7 +34,7 @@ const char* const kMixed =
 
 TEST_SUITE("data_source.text") {
   TEST_CASE("lines") {
-    const Folder folder;
+    const testing::TempDir folder;
     CHECK(rows(source(folder.put("a.txt", kMixed), "line")) ==
           Rows{"a.txt:1=one",
                "a.txt:2=\xE4\xB8\xAD\xE6\x96\x87",
@@ -77,25 +43,25 @@ TEST_SUITE("data_source.text") {
   }
 
   TEST_CASE("paragraphs") {
-    const Folder folder;
+    const testing::TempDir folder;
     CHECK(rows(source(folder.put("a.txt", kMixed), "paragraph")) ==
           Rows{"a.txt:1=one\n\xE4\xB8\xAD\xE6\x96\x87", "a.txt:5=\xF0\x9F\x98\x80 two\nlast"});
   }
 
   TEST_CASE("documents of a folder, in order of names") {
-    const Folder folder;
+    const testing::TempDir folder;
     folder.put("b.txt", "b\r\n\r\nb\n");
     folder.put("sub/a.txt", "a");
     folder.put("empty.txt", "");
     folder.put("x.md", "no");
-    CHECK(rows(source(folder.path.string(), "document")) == Rows{"b.txt=b\n\nb", "sub/a.txt=a"});
+    CHECK(rows(source(folder.path, "document")) == Rows{"b.txt=b\n\nb", "sub/a.txt=a"});
   }
 
   TEST_CASE("a unit that is not UTF-8 stops, is repaired or is skipped, and is counted") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string path = folder.put("a.txt", "good\nb\xFFyte\nend\n");
     CHECK_THROWS_WITH_AS(rows(source(path, "line")),
-                         doctest::Contains("a.txt:2: the line that begins here is not UTF-8"),
+                         doctest::Contains("a.txt:2: not UTF-8: byte 2 of the line is 0xff"),
                          DataError);
     CHECK(rows(source(path, "line", "replace"))[1] == "a.txt:2=b\xEF\xBF\xBDyte");
     Text skipping = source(path, "line", "skip");
@@ -107,14 +73,14 @@ TEST_SUITE("data_source.text") {
   }
 
   TEST_CASE("missing, empty and blank inputs are one clear error") {
-    const Folder folder;
+    const testing::TempDir folder;
     CHECK_THROWS_WITH_AS(source("/nowhere/a.txt", "line"),
                          doctest::Contains("/nowhere/a.txt does not exist"),
                          DataError);
     CHECK_THROWS_WITH_AS(
         source("", "line"), doctest::Contains("the empty path does not exist"), DataError);
     CHECK_THROWS_WITH_AS(
-        source(folder.path.string(), "line"), doctest::Contains("holds no .txt file"), DataError);
+        source(folder.path, "line"), doctest::Contains("holds no .txt file"), DataError);
     CHECK_THROWS_WITH_AS(
         source(folder.put("a.txt", ""), "line"), doctest::Contains("a.txt is empty"), DataError);
     CHECK_THROWS_WITH_AS(rows(source(folder.put("b.txt", "\n \r\n"), "document")),
@@ -123,19 +89,19 @@ TEST_SUITE("data_source.text") {
   }
 
   TEST_CASE("a reader goes on where a saved one stopped, in every unit") {
-    const Folder folder;
+    const testing::TempDir folder;
     folder.put("a.txt", kMixed);
     folder.put("b.txt", "x\n\ny\n");
     for (const char* unit : {"line", "paragraph", "document"}) {
-      const Rows expected = rows(source(folder.path.string(), unit));
+      const Rows expected = rows(source(folder.path, unit));
       for (size_t stop = 0; stop <= expected.size(); ++stop) {
-        Text first = source(folder.path.string(), unit);
+        Text first = source(folder.path, unit);
         Record record;
         for (size_t i = 0; i < stop; ++i) REQUIRE(first.next(record));
-        MemoryState state;
+        testing::MemoryState state;
         first.state(state);
-        state.is_loading = true;
-        Text second = source(folder.path.string(), unit);
+        state.rewind();
+        Text second = source(folder.path, unit);
         second.state(state);
         for (size_t i = stop; i < expected.size(); ++i) {
           REQUIRE(second.next(record));
@@ -147,7 +113,7 @@ TEST_SUITE("data_source.text") {
   }
 
   TEST_CASE("shards share the units, and the fingerprint follows the content") {
-    const Folder folder;
+    const testing::TempDir folder;
     const std::string a = folder.put("a.txt", "1\n2\n3\n4\n5\n"),
                       b = folder.put("b.txt", "1\n2\n3\n4\n5\n");
     CHECK(rows(source(a, "line", "strict", {.shard = 1, .num_shards = 2})) ==

@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "mortise/plugin.hpp"
 
 #include "synset.hpp"
@@ -46,11 +43,7 @@ Value fields_of(const Synset& synset, const std::string& id, const std::string& 
 }  // namespace
 
 Wordnet::Wordnet(Config config, const DataSourceArgs& args)
-    : config_(std::move(config)), args_(args) {
-  MORTISE_CHECK(args.num_shards > 0 && args.shard >= 0 && args.shard < args.num_shards,
-                "shard {} of {}",
-                args.shard,
-                args.num_shards);
+    : config_(std::move(config)), cursor_(args) {
   MORTISE_CHECK(!config_.pos.empty(), "pos is empty: name at least one of noun, verb, adj, adv");
   for (size_t i = 0; i < config_.pos.size(); ++i)
     MORTISE_CHECK(std::find(config_.pos.begin(),
@@ -66,77 +59,47 @@ Wordnet::Wordnet(Config config, const DataSourceArgs& args)
               "the WordNet database is not there: {} is missing (Debian package wordnet-base)",
               path),
           kInstallHint);
-    files_.push_back(MappedFile::open(path));
-    if (files_.back()->text().empty())
-      throw DataError(fmt::format("{} is empty", path), kInstallHint);
+    if (fs::file_size(path) == 0) throw DataError(fmt::format("{} is empty", path), kInstallHint);
+    files_.push_back({path, "data." + pos});
   }
 }
 
 bool Wordnet::next_line(std::string_view& line) {
-  for (; file_ < files_.size(); ++file_, offset_ = 0, line_ = 0) {
-    const std::string_view text = files_[file_]->text();
-    while (offset_ < static_cast<int64_t>(text.size())) {
-      const auto begin = static_cast<size_t>(offset_);
-      const size_t end = std::min(text.find('\n', begin), text.size());
-      offset_ = static_cast<int64_t>(std::min(end + 1, text.size()));
-      ++line_;
-      line = text.substr(begin, end - begin);
+  for (; cursor_.file < files_.size(); cursor_.next_file(), mapped_.reset()) {
+    if (!mapped_) mapped_ = MappedFile::open(files_[cursor_.file].path);
+    while (cursor_.next_line(mapped_->text(), line))
       if (!line.empty() && line.front() != ' ') return true;
-    }
   }
   return false;
 }
 
 bool Wordnet::next(Record& record) {
   for (std::string_view line; next_line(line);) {
-    if (synsets_++ % args_.num_shards != args_.shard) continue;
+    if (!cursor_.take()) continue;
     Synset synset;
     if (const std::string problem = parse_synset(line, synset); !problem.empty())
       throw DataError(
-          fmt::format("{}:{}: not a synset of WordNet: {}", files_[file_]->path(), line_, problem),
+          fmt::format("{}:{}: not a synset of WordNet: {}", mapped_->path(), cursor_.line, problem),
           kInstallHint);
-    const std::string& pos = config_.pos[file_];
+    const std::string& pos = config_.pos[cursor_.file];
     record.id = fmt::format("{}:{:08}", letter_of(pos), synset.offset);
     record.fields = fields_of(synset, record.id, pos);
-    ++report_.records;
-    report_.bytes += static_cast<int64_t>(line.size());
+    cursor_.count(line.size());
     return true;
   }
-  if (synsets_ == 0)
-    throw DataError(fmt::format("{} holds no synsets", files_.front()->path()), kInstallHint);
+  if (cursor_.seen == 0)
+    throw DataError(fmt::format("{} holds no synsets", files_.front().path), kInstallHint);
   return false;
 }
 
 void Wordnet::rewind() {
-  file_ = 0;
-  offset_ = line_ = synsets_ = 0;
-  report_ = {};
+  cursor_.rewind();
+  mapped_.reset();
 }
 
 void Wordnet::state(StateIo& io) {
-  auto file = static_cast<int64_t>(file_);
-  io.integer("file", file);
-  io.integer("offset", offset_);
-  io.integer("line", line_);
-  io.integer("synsets", synsets_);
-  io.integer("records", report_.records);
-  io.integer("bytes", report_.bytes);
-  if (!io.loading()) return;
-  if (file < 0 || file > static_cast<int64_t>(files_.size()) || offset_ < 0)
-    throw DataError(fmt::format("the saved position is in file {} of {}", file, files_.size()),
-                    "the state belongs to another choice of pos");
-  file_ = static_cast<size_t>(file);
-}
-
-std::string Wordnet::fingerprint() const {
-  std::string digests;
-  for (const auto& file : files_) {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits(file->bytes().data(), file->bytes().size()));
-    digests.append(reinterpret_cast<const char*>(canonical.digest), sizeof canonical.digest);
-  }
-  const XXH128_hash_t all = XXH3_128bits(digests.data(), digests.size());
-  return fmt::format("xxh3:{:016x}{:016x}", all.high64, all.low64);
+  cursor_.state(io, files_);
+  if (io.loading()) mapped_.reset();
 }
 
 void Wordnet::Config::describe(Schema<Config>& schema) {

@@ -9,6 +9,7 @@
 #include "mortise/data_source.hpp"
 #include "mortise/file.hpp"
 #include "mortise/schema.hpp"
+#include "mortise/source_cursor.hpp"
 
 namespace mortise::data_source::wordnet {
 
@@ -25,20 +26,18 @@ class Wordnet final : public DataSource {
   bool next(Record& record) override;
   void rewind() override;
   void state(StateIo& io) override;
-  std::string fingerprint() const override;
 
-  DataReport report() const override { return report_; }
+  std::string fingerprint() const override { return fingerprint_of(files_); }
+
+  DataReport report() const override { return cursor_.report; }
 
  private:
   bool next_line(std::string_view& line);
 
   Config config_;
-  DataSourceArgs args_;
-  std::vector<std::shared_ptr<const MappedFile>> files_;  // one a part of speech
-  size_t file_ = 0;
-  int64_t offset_ = 0, line_ = 0;  // where the next line begins, and how many lie before it
-  int64_t synsets_ = 0;            // of all shards, so far
-  DataReport report_;
+  std::vector<SourceFile> files_;  // one a part of speech
+  SourceCursor cursor_;
+  std::shared_ptr<const MappedFile> mapped_;  // the present file; null before its first line
 };
 
 }  // namespace mortise::data_source::wordnet

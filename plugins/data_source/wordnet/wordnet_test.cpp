@@ -1,9 +1,8 @@
 #include "wordnet.hpp"
 
-#include <filesystem>
-
 #include <doctest/doctest.h>
-#include <unistd.h>
+
+#include "mortise/fixtures.hpp"
 
 #include "synset.hpp"
 
@@ -11,25 +10,8 @@ using namespace mortise;
 using data_source::wordnet::parse_synset;
 using data_source::wordnet::Synset;
 using data_source::wordnet::Wordnet;
-namespace fs = std::filesystem;
 
 namespace {
-
-struct MemoryState final : StateIo {
-  Value table = Value::table();
-  bool is_loading = false;
-
-  bool loading() const override { return is_loading; }
-
-  void value(std::string_view name, Value& v) override {
-    if (is_loading)
-      v = table.at(name);
-    else
-      table[name] = v;
-  }
-
-  void tensor(std::string_view, at::Tensor&) override {}
-};
 
 Synset parsed(std::string_view line) {
   Synset synset;
@@ -109,9 +91,9 @@ TEST_SUITE("data_source.wordnet") {
     Wordnet first({.pos = {"adv"}}, {});
     Record record;
     for (int i = 0; i < 1000; ++i) first.next(record);
-    MemoryState state;
+    testing::MemoryState state;
     first.state(state);
-    state.is_loading = true;
+    state.rewind();
     Wordnet second({.pos = {"adv"}}, {});
     second.state(state);
     for (size_t i = 1000; i < expected.size(); ++i) {
@@ -130,15 +112,13 @@ TEST_SUITE("data_source.wordnet") {
     CHECK_THROWS_WITH_AS(Wordnet({.directory = "/nowhere"}, {}),
                          doctest::Contains("apt-get install wordnet-base"),
                          DataError);
-    const fs::path folder = fs::temp_directory_path() / fmt::format("mortise_wordnet_{}", getpid());
-    fs::create_directories(folder);
-    write_file((folder / "data.adv").string(), "  1 licence\nhello\n");
-    Wordnet source({.directory = folder.string(), .pos = {"adv"}}, {});
+    const testing::TempDir folder;
+    folder.put("data.adv", "  1 licence\nhello\n");
+    Wordnet source({.directory = folder.path, .pos = {"adv"}}, {});
     Record record;
     CHECK_THROWS_WITH_AS(
         source.next(record),
         doctest::Contains("data.adv:2: not a synset of WordNet: there is no gloss"),
         DataError);
-    fs::remove_all(folder);
   }
 }

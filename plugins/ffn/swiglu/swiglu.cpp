@@ -18,7 +18,8 @@ Swiglu::Swiglu(Config config, const FfnArgs& args) {
 }
 
 at::Tensor Swiglu::forward(const at::Tensor& x) {
-  return (*down_)(ops::swiglu((*gate_)(x), (*up_)(x)));
+  const std::vector<at::Tensor> gate_up = project(x, {gate_.get(), up_.get()});
+  return (*down_)(ops::swiglu(gate_up[0], gate_up[1]));
 }
 
 void Swiglu::Config::describe(Schema<Config>& schema) {

@@ -5,9 +5,9 @@
 #include "lion.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "mortise/plugin.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::optimizer::lion {
 
@@ -55,7 +55,7 @@ void Lion::step(const StepContext&) {
                         static_cast<float>(slot.lr)};
       float *w = slot.param.data_ptr<float>(), *m = m_[i].data_ptr<float>();
       const float* g = slot.grad.data_ptr<float>();
-      at::parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+      parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
         update(w + begin, g + begin, m + begin, end - begin, rates);
       });
       continue;

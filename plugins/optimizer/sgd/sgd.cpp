@@ -10,9 +10,9 @@
 #include "sgd.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "mortise/plugin.hpp"
+#include "mortise/torch/parallel_for.hpp"
 
 namespace mortise::optimizer::sgd {
 
@@ -48,7 +48,7 @@ void step_dense(const Slot& slot, const at::Tensor& m, const Rates& rates) {
   float* w = slot.param.data_ptr<float>();
   const float* g = slot.grad.data_ptr<float>();
   float* momentum = m.defined() ? m.data_ptr<float>() : nullptr;
-  at::parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+  parallel_for(0, slot.param.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
     if (momentum == nullptr)
       update_plain(w + begin, g + begin, end - begin, rates);
     else

@@ -7,6 +7,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/log.hpp"
 
 #include "byte_bpe.hpp"
@@ -231,10 +232,8 @@ TEST_SUITE("tokenizer.byte_bpe") {
   }
 
   TEST_CASE("an error names the file, and a failed load leaves the tokenizer as it was") {
-    const std::string folder =
-        (std::filesystem::temp_directory_path() / fmt::format("mortise_broken_{}", getpid()))
-            .string();
-    std::filesystem::create_directories(folder);
+    const mortise::testing::TempDir dir;
+    const std::string& folder = dir.path;
     mortise::write_file(folder + "/tokenizer.json", Parts{}.text());
     ByteBpe tokenizer({});
     CHECK_THROWS_WITH(tokenizer.encode("a", {}), doctest::Contains("has no vocabulary yet"));
@@ -254,6 +253,5 @@ TEST_SUITE("tokenizer.byte_bpe") {
                          DataError);
     CHECK(tokenizer.encode("abc", {}).ids == std::vector<int32_t>{257});
     CHECK_THROWS_AS(ByteBpe({}).load(folder + "/absent"), mortise::Error);
-    std::filesystem::remove_all(folder);
   }
 }

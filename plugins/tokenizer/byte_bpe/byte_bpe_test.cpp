@@ -13,6 +13,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 #include "mortise/pytext.hpp"
 #include "mortise/random.hpp"
@@ -40,16 +41,6 @@ void train(ByteBpe& tokenizer, int64_t vocab_size) {
       [&](std::string& text) { return next < kTexts.size() && (text = kTexts[next++], true); },
       vocab_size);
 }
-
-struct Folder {
-  std::string path =
-      (std::filesystem::temp_directory_path() / fmt::format("mortise_byte_bpe_{}", getpid()))
-          .string();
-
-  Folder() { std::filesystem::create_directories(path); }
-
-  ~Folder() { std::filesystem::remove_all(path); }
-};
 
 ByteBpe::Config config_with_bos() {
   ByteBpe::Config config;
@@ -133,7 +124,7 @@ TEST_SUITE("tokenizer.byte_bpe") {
   }
 
   TEST_CASE("saved and loaded, it is the same tokenizer") {
-    const Folder folder;
+    const mortise::testing::TempDir folder;
     for (const char* pattern : {"gpt2", "llama3", "qwen2"}) {
       ByteBpe::Config config = config_with_bos();
       config.pattern = pattern;
@@ -152,7 +143,7 @@ TEST_SUITE("tokenizer.byte_bpe") {
   }
 
   TEST_CASE("goldens saved by us give the same ids when read again") {
-    const Folder folder;
+    const mortise::testing::TempDir folder;
     for (const char* name : {"gpt2", "gpt2_prefix_space", "llama3", "qwen2_nfc"}) {
       ByteBpe original({}), copy({});
       original.load(std::string(MORTISE_SOURCE_DIR) + "/tests/golden/tokenizer/" + name);
@@ -165,7 +156,7 @@ TEST_SUITE("tokenizer.byte_bpe") {
   }
 
   TEST_CASE("what else tokenizer_config.json holds is kept") {
-    const Folder folder;
+    const mortise::testing::TempDir folder;
     ByteBpe tokenizer({});
     train(tokenizer, 300);
     tokenizer.save(folder.path);

@@ -11,17 +11,14 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 
 using namespace mortise;
 using tracker::csv::Csv;
 
 namespace {
 
-struct Folder {
-  Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
-
-  ~Folder() { std::filesystem::remove_all(path); }
-
+struct Folder : testing::TempDir {
   std::string steps() const { return read_file(path + "/metrics.csv"); }
 
   std::string scores() const { return read_file(path + "/scores.csv"); }
@@ -32,24 +29,9 @@ struct Folder {
     info.resumed_step = resumed_step;
     return info;
   }
-
-  std::string path = std::filesystem::temp_directory_path() / "mortise_csv_XXXXXX";
 };
 
 void log(Csv& tracker, int64_t step, std::vector<Scalar> values) { tracker.scalars(step, values); }
-
-struct SmallDisk {
-  explicit SmallDisk(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit limit{bytes, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
-
-  rlimit before{};
-};
 
 }  // namespace
 
@@ -114,7 +96,7 @@ TEST_SUITE("tracker.csv") {
     tracker.flush();
     const std::string before = folder.steps();
     {
-      const SmallDisk disk(before.size() + 4);
+      const testing::FullDisk disk(before.size() + 4);
       CHECK_THROWS_AS(log(tracker, 101, {{"loss", 1}, {"lr", 2}}), Error);
       CHECK(folder.steps() == before);
     }

@@ -12,6 +12,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
 #include "svg_chart.hpp"
@@ -21,11 +22,7 @@ using namespace mortise::tracker::html_report;
 
 namespace {
 
-struct Folder {
-  Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
-
-  ~Folder() { std::filesystem::remove_all(path); }
-
+struct Folder : testing::TempDir {
   std::string page() const { return read_file(path + "/report.html"); }
 
   RunInfo info(int64_t resumed_step = 0) const {
@@ -36,8 +33,6 @@ struct Folder {
             400,
             resumed_step};
   }
-
-  std::string path = std::filesystem::temp_directory_path() / "mortise_report_XXXXXX";
 };
 
 void log_steps(HtmlReport& tracker, int64_t from, int64_t to) {
@@ -69,19 +64,6 @@ std::vector<double> steps_of(const std::string& page, const std::string& series)
   }
   return out;
 }
-
-struct SmallDisk {
-  explicit SmallDisk(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit limit{bytes, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
-
-  rlimit before{};
-};
 
 }  // namespace
 
@@ -210,7 +192,7 @@ TEST_SUITE("tracker.html_report") {
     tracker.flush();
     const std::string before = folder.page();
     {
-      const SmallDisk disk(1000);
+      const testing::FullDisk disk(1000);
       try {
         tracker.flush();
         FAIL("flush() succeeded on a full disk");

@@ -10,6 +10,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 
 using namespace mortise;
@@ -17,11 +18,7 @@ using tracker::jsonl::Jsonl;
 
 namespace {
 
-struct Folder {
-  Folder() { REQUIRE((mkdtemp(path.data()) != nullptr)); }
-
-  ~Folder() { std::filesystem::remove_all(path); }
-
+struct Folder : testing::TempDir {
   std::string file() const { return path + "/metrics.jsonl"; }
 
   RunInfo info(int64_t resumed_step = 0) const {
@@ -30,8 +27,6 @@ struct Folder {
     info.resumed_step = resumed_step;
     return info;
   }
-
-  std::string path = std::filesystem::temp_directory_path() / "mortise_jsonl_XXXXXX";
 };
 
 void log_steps(Jsonl& tracker, int64_t from, int64_t to) {
@@ -52,20 +47,6 @@ std::vector<Value> rows(const std::string& path) {
   }
   return out;
 }
-
-// Limits how large a file may grow, as a full disk would.
-struct SmallDisk {
-  explicit SmallDisk(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit limit{bytes, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before); }
-
-  rlimit before{};
-};
 
 }  // namespace
 
@@ -130,7 +111,7 @@ TEST_SUITE("tracker.jsonl") {
     log_steps(tracker, 1, 20);
     tracker.flush();
     {
-      const SmallDisk disk(2000);
+      const testing::FullDisk disk(2000);
       log_steps(tracker, 21, 100);
       try {
         tracker.flush();

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
 #include "mortise/pytext.hpp"
 
 using namespace mortise;
@@ -9,21 +10,12 @@ using transform::chunk::Chunk;
 
 namespace {
 
-struct Sink final : RecordSink {
-  std::vector<Record> kept;
-  std::vector<std::string> dropped;
-
-  void keep(Record record) override { kept.push_back(std::move(record)); }
-
-  void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
-};
-
 std::vector<Record> windows(std::string text, Chunk::Config config) {
   Record record;
   record.id = "r";
   record.fields["text"] = std::move(text);
   record.fields["other"] = 1;
-  Sink sink;
+  testing::MemorySink sink;
   Chunk(std::move(config)).apply(record, sink);
   return sink.kept;
 }

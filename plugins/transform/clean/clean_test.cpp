@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
 #include "mortise/pytext.hpp"
 #include "mortise/random.hpp"
 
@@ -11,15 +12,6 @@ using namespace mortise;
 using transform::clean::Clean;
 
 namespace {
-
-struct Sink final : RecordSink {
-  std::vector<Record> kept;
-  std::vector<std::string> dropped;
-
-  void keep(Record record) override { kept.push_back(std::move(record)); }
-
-  void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
-};
 
 std::string clean(std::string_view text, Clean::Config config = {}) {
   return Clean(config).cleaned(text);
@@ -100,7 +92,7 @@ TEST_SUITE("transform.clean") {
   TEST_CASE("records are kept, or dropped with a reason") {
     Clean transform({.min_chars = 2, .max_chars = 3});
     CHECK(transform.traits().per_row);
-    Sink sink;
+    testing::MemorySink sink;
     for (const char* text : {" \n", "a", "\xE4\xB8\xAD\xE6\x96\x87", " abc ", "abcd"})
       transform.apply(record_of(text), sink);
     CHECK(sink.dropped == std::vector<std::string>{"empty", "too_short", "too_long"});
@@ -109,7 +101,7 @@ TEST_SUITE("transform.clean") {
   }
 
   TEST_CASE("a missing or non-text field names the record") {
-    Sink sink;
+    testing::MemorySink sink;
     CHECK_THROWS_WITH_AS(Clean({.fields = {"body"}}).apply(record_of("x"), sink),
                          doctest::Contains("r:1: clean: the field `body` is missing"),
                          DataError);

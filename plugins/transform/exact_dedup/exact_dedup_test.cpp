@@ -2,35 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
+
 using namespace mortise;
 using transform::exact_dedup::ExactDedup;
 
 namespace {
-
-struct Sink final : RecordSink {
-  std::vector<Record> kept;
-  std::vector<std::string> dropped;
-
-  void keep(Record record) override { kept.push_back(std::move(record)); }
-
-  void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
-};
-
-struct MemoryState final : StateIo {
-  Value table = Value::table();
-  bool is_loading = false;
-
-  bool loading() const override { return is_loading; }
-
-  void value(std::string_view name, Value& v) override {
-    if (is_loading)
-      v = table.at(name);
-    else
-      table[name] = v;
-  }
-
-  void tensor(std::string_view, at::Tensor&) override {}
-};
 
 Record record_of(const char* id, Value text, const char* other = "") {
   Record record;
@@ -47,7 +24,7 @@ TEST_SUITE("transform.exact_dedup") {
     ExactDedup dedup({});
     CHECK(dedup.traits().global);
     CHECK_FALSE(dedup.traits().per_row);
-    Sink sink;
+    testing::MemorySink sink;
     dedup.apply(record_of("1", "\xE4\xB8\xAD\xE6\x96\x87"), sink);
     dedup.apply(record_of("2", "b"), sink);
     dedup.apply(record_of("3", "\xE4\xB8\xAD\xE6\x96\x87"), sink);
@@ -60,7 +37,7 @@ TEST_SUITE("transform.exact_dedup") {
 
   TEST_CASE("normalised texts ignore case and white space; what is kept is unchanged") {
     ExactDedup dedup({.normalise = true});
-    Sink sink;
+    testing::MemorySink sink;
     dedup.apply(record_of("1", " \xC3\x89t\xC3\xA9  OK\n"), sink);
     dedup.apply(record_of("2", "\xC3\xA9t\xC3\xA9\xE3\x80\x80ok"), sink);
     CHECK(sink.dropped.size() == 1);
@@ -69,7 +46,7 @@ TEST_SUITE("transform.exact_dedup") {
 
   TEST_CASE("several fields are compared one by one, of any kind") {
     ExactDedup dedup({.fields = {"text", "other"}});
-    Sink sink;
+    testing::MemorySink sink;
     dedup.apply(record_of("1", "ab", "c"), sink);
     dedup.apply(record_of("2", "a", "bc"), sink);
     dedup.apply(record_of("3", "ab", "c"), sink);
@@ -81,25 +58,25 @@ TEST_SUITE("transform.exact_dedup") {
 
   TEST_CASE("a loaded state remembers what the saved one saw") {
     ExactDedup first({});
-    Sink sink;
+    testing::MemorySink sink;
     for (const char* text : {"a", "b", "c"}) first.apply(record_of("x", text), sink);
-    MemoryState state;
+    testing::MemoryState state;
     first.state(state);
-    state.is_loading = true;
+    state.rewind();
     ExactDedup second({});
     second.state(state);
     for (const char* text : {"c", "d", "a"}) second.apply(record_of("y", text), sink);
     CHECK(sink.kept.size() == 4);
     CHECK(sink.dropped.size() == 2);
-    state.table["seen"] = "12";
+    state.replace("seen", "12");
     CHECK_THROWS_WITH_AS(second.state(state), doctest::Contains("cut short"), DataError);
-    state.table["seen"] = std::string(32, 'z');
+    state.replace("seen", std::string(32, 'z'));
     CHECK_THROWS_WITH_AS(second.state(state), doctest::Contains("damaged"), DataError);
   }
 
   TEST_CASE("a missing field names the record") {
     ExactDedup dedup({.fields = {"body"}});
-    Sink sink;
+    testing::MemorySink sink;
     CHECK_THROWS_WITH_AS(dedup.apply(record_of("r:9", "a"), sink),
                          doctest::Contains("r:9: exact_dedup: the field `body` is missing"),
                          DataError);

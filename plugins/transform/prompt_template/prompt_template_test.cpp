@@ -2,19 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
+
 using namespace mortise;
 using transform::prompt_template::PromptTemplate;
 
 namespace {
-
-struct Sink final : RecordSink {
-  std::vector<Record> kept;
-  std::vector<std::string> dropped;
-
-  void keep(Record record) override { kept.push_back(std::move(record)); }
-
-  void drop(const Record&, std::string_view reason) override { dropped.emplace_back(reason); }
-};
 
 Record sample() {
   Record record;
@@ -27,7 +20,7 @@ Record sample() {
 }
 
 std::string apply(PromptTemplate::Config config) {
-  Sink sink;
+  testing::MemorySink sink;
   const std::string output = config.output;
   PromptTemplate(std::move(config)).apply(sample(), sink);
   return sink.kept.empty() ? "dropped: " + sink.dropped.at(0)

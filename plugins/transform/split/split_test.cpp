@@ -8,34 +8,12 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
+
 using namespace mortise;
 using transform::split::Split;
 
 namespace {
-
-struct Sink final : RecordSink {
-  std::vector<Record> kept;
-
-  void keep(Record record) override { kept.push_back(std::move(record)); }
-
-  void drop(const Record&, std::string_view) override { FAIL("nothing is dropped"); }
-};
-
-struct MemoryState final : StateIo {
-  Value table = Value::table();
-  bool is_loading = false;
-
-  bool loading() const override { return is_loading; }
-
-  void value(std::string_view name, Value& v) override {
-    if (is_loading)
-      v = table.at(name);
-    else
-      table[name] = v;
-  }
-
-  void tensor(std::string_view, at::Tensor&) override {}
-};
 
 Record record_of(std::string id, std::vector<std::string> lemmas) {
   Record record;
@@ -52,7 +30,7 @@ std::map<std::string, std::string> parts(Split& split, const std::vector<Record>
     for (const Record& record : records) split.fit(record);
     split.finish_fit();
   }
-  Sink sink;
+  testing::MemorySink sink;
   for (const Record& record : records) split.apply(record, sink);
   std::map<std::string, std::string> out;
   for (const Record& record : sink.kept) out[record.id] = record.fields.at("split").as_string();
@@ -171,7 +149,7 @@ TEST_SUITE("transform.split") {
     for (int i = 0; i < 100; ++i)
       (out.at(fmt::format("f:{}", i)) == "train" ? in_train : in_test) =
           fmt::format("\xE8\xAF\x8D{}", i / 2);
-    Sink sink;
+    testing::MemorySink sink;
     CHECK_THROWS_WITH_AS(split.apply(record_of("bad", {in_train, in_test}), sink),
                          doctest::Contains("bad: split: this record would leak"),
                          DataError);
@@ -202,16 +180,16 @@ TEST_SUITE("transform.split") {
     const auto records = singles(100);
     Split first({.by = {"lemmas"}, .dev = 0.2, .test = 0.2});
     const auto expected = parts(first, records);
-    MemoryState state;
+    testing::MemoryState state;
     first.state(state);
-    state.is_loading = true;
+    state.rewind();
     Split second({.by = {"lemmas"}, .dev = 0.2, .test = 0.2});
     second.state(state);
-    Sink sink;
+    testing::MemorySink sink;
     for (const Record& record : records) second.apply(record, sink);
     for (const Record& record : sink.kept)
       CHECK(record.fields.at("split").as_string() == expected.at(record.id));
-    state.table["parts"] = "zz";
+    state.replace("parts", "zz");
     CHECK_THROWS_WITH_AS(second.state(state), doctest::Contains("damaged"), DataError);
   }
 

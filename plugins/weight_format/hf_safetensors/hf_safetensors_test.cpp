@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
 
@@ -19,18 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("mortise_hf_{}", getpid());
-
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-
-  ~Folder() { fs::remove_all(path); }
-
-  std::string file(const char* name) const { return (path / name).string(); }
-
+struct Folder : testing::TempDir {
   std::set<std::string> names() const {
     std::set<std::string> out;
     for (const auto& entry : fs::directory_iterator(path))
@@ -54,14 +44,14 @@ void write_all(WeightWriter& writer, char first) {
 
 void save(const Folder& folder, int64_t max_shard_bytes, char first) {
   const auto writer =
-      HfSafetensors({.max_shard_bytes = max_shard_bytes}).create(folder.path.string(), kTensors);
+      HfSafetensors({.max_shard_bytes = max_shard_bytes}).create(folder.path, kTensors);
   write_all(*writer, first);
   writer->commit();
 }
 
 // One letter a tensor, in the order b, a, c: "xyz" for first = 'x'.
 std::string load(const Folder& folder) {
-  const auto reader = HfSafetensors({}).open(folder.path.string());
+  const auto reader = HfSafetensors({}).open(folder.path);
   std::string out(kTensors.size(), '?');
   for (size_t i = 0; i < reader->tensors().size(); ++i)
     for (size_t k = 0; k < kTensors.size(); ++k)
@@ -71,8 +61,7 @@ std::string load(const Folder& folder) {
 }
 
 void refuse(const Folder& folder, const char* part) {
-  CHECK_THROWS_WITH_AS(
-      HfSafetensors({}).open(folder.path.string()), doctest::Contains(part), DataError);
+  CHECK_THROWS_WITH_AS(HfSafetensors({}).open(folder.path), doctest::Contains(part), DataError);
 }
 
 void edit_index(const Folder& folder, const char* tensor, Value file) {
@@ -152,8 +141,7 @@ TEST_SUITE("weight_format.hf_safetensors") {
     save(folder, 19, 'a');
     const auto before = folder.names();
     {
-      const auto writer =
-          HfSafetensors({.max_shard_bytes = 19}).create(folder.path.string(), kTensors);
+      const auto writer = HfSafetensors({.max_shard_bytes = 19}).create(folder.path, kTensors);
       write_all(*writer, 'x');
       CHECK(load(folder) == "abc");
     }
@@ -164,14 +152,10 @@ TEST_SUITE("weight_format.hf_safetensors") {
   TEST_CASE("a full disk fails with a reason and leaves the old weights") {
     const Folder folder;
     save(folder, 1000, 'a');
-    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit old{};
-    getrlimit(RLIMIT_FSIZE, &old);
-    const rlimit limit{64, old.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    CHECK_THROWS_WITH_AS(save(folder, 1000, 'x'), doctest::Contains("File too large"), Error);
-    setrlimit(RLIMIT_FSIZE, &old);
-    std::signal(SIGXFSZ, handler);
+    {
+      const testing::FullDisk disk(64);
+      CHECK_THROWS_WITH_AS(save(folder, 1000, 'x'), doctest::Contains("File too large"), Error);
+    }
     CHECK(load(folder) == "abc");
     CHECK(folder.names() == std::set<std::string>{"model.safetensors"});
   }
@@ -180,14 +164,14 @@ TEST_SUITE("weight_format.hf_safetensors") {
     const Folder folder;
     const HfSafetensors format({});
     {
-      const auto writer = format.create(folder.path.string(), kTensors);
+      const auto writer = format.create(folder.path, kTensors);
       CHECK_THROWS_WITH_AS(writer->commit(), doctest::Contains("were not written"), Error);
       CHECK_THROWS_WITH_AS(
           writer->write({}), doctest::Contains("\"b.weight\": expected 16 bytes, got 0"), Error);
       write_all(*writer, 'a');
       CHECK_THROWS_WITH_AS(writer->write({}), doctest::Contains("more tensors are written"), Error);
     }
-    CHECK_THROWS_WITH_AS(format.create(folder.path.string(), {kTensors[0], kTensors[0]}),
+    CHECK_THROWS_WITH_AS(format.create(folder.path, {kTensors[0], kTensors[0]}),
                          doctest::Contains("stands twice"),
                          Error);
   }
@@ -239,7 +223,7 @@ TEST_SUITE("weight_format.hf_safetensors") {
 
   TEST_CASE("a folder without weights is named") {
     const Folder folder;
-    CHECK_FALSE(HfSafetensors({}).recognises(folder.path.string()));
+    CHECK_FALSE(HfSafetensors({}).recognises(folder.path));
     refuse(folder, "neither model.safetensors nor");
     CHECK_THROWS_WITH_AS(HfSafetensors({}).open("/nowhere"),
                          doctest::Contains("/nowhere is not a folder"),

@@ -8,9 +8,8 @@
 #include <ATen/ATen.h>
 
 #include "mortise/conform.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/torch/block.hpp"
-
-#include "../memory_state.hpp"
 
 namespace mortise::conform {
 
@@ -43,7 +42,7 @@ BlockInput plain_input(const at::Tensor& x_BTD);
 BlockInput packed_input(const at::Tensor& x_1TD, const std::vector<int64_t>& lengths);
 
 /// A checkpoint in memory, with tensors.
-class TensorState final : public MemoryState {
+class TensorState final : public testing::MemoryState {
  public:
   void tensor(std::string_view name, at::Tensor& tensor) override;
 

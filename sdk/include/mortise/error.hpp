@@ -108,14 +108,18 @@ namespace detail {
       ::mortise::detail::throw_check(::fmt::format(__VA_ARGS__)); \
   } while (false)
 
-#define MORTISE_CHECK_OP_(op, a, b, ...)                                                           \
-  do {                                                                                             \
-    const auto& mortise_a = (a);                                                                   \
-    const auto& mortise_b = (b);                                                                   \
-    if (!(mortise_a op mortise_b)) [[unlikely]]                                                    \
-      ::mortise::detail::throw_check(                                                              \
-          ::fmt::format(__VA_ARGS__) +                                                             \
-          ::fmt::format(": expected " #a " " #op " " #b ", got {} and {}", mortise_a, mortise_b)); \
+#define MORTISE_CHECK_OP_(op, a, b, ...)                                                   \
+  do {                                                                                     \
+    const auto& mortise_a = (a);                                                           \
+    const auto& mortise_b = (b);                                                           \
+    if (!(mortise_a op mortise_b)) [[unlikely]]                                            \
+      ::mortise::detail::throw_check(::fmt::format("{}: expected {} {} {}, got {} and {}", \
+                                                   ::fmt::format(__VA_ARGS__),             \
+                                                   #a,                                     \
+                                                   #op,                                    \
+                                                   #b,                                     \
+                                                   mortise_a,                              \
+                                                   mortise_b));                            \
   } while (false)
 
 /// Like MORTISE_CHECK, and prints both values.

@@ -1,6 +1,8 @@
 // Linear: the product, and the chain of operations around it.
 #include "mortise/torch/linear.hpp"
 
+#include <algorithm>
+
 #include "mortise/error.hpp"
 #include "mortise/torch/ops.hpp"
 
@@ -33,6 +35,19 @@ at::Tensor Linear::run(size_t depth, const at::Tensor& x) const {
 
 void Linear::wrap(std::string name, std::shared_ptr<LinearOp> op) {
   ops_.push_back(add_child(std::move(name), std::move(op)));
+}
+
+std::vector<at::Tensor> project(const at::Tensor& x, const std::vector<const Linear*>& linears) {
+  const auto shares = [](const Linear* linear) {
+    return linear->is_plain() && !linear->bias().defined();
+  };
+  std::vector<at::Tensor> list;
+  if (std::all_of(linears.begin(), linears.end(), shares)) {
+    for (const Linear* linear : linears) list.push_back(linear->weight());
+    return ops::linears(x, list);
+  }
+  for (const Linear* linear : linears) list.push_back((*linear)(x));
+  return list;
 }
 
 }  // namespace mortise

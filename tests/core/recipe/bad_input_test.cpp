@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/fixtures.hpp"
+
 #include "core/recipe/resolve.hpp"
 #include "core/recipe/toml_read.hpp"
 #include "fake_catalog.hpp"
@@ -34,17 +36,6 @@ std::string repeated(std::string_view piece, int64_t times) {
   for (int64_t i = 0; i < times; ++i) out += piece;
   return out;
 }
-
-struct TempDir {
-  TempDir() {
-    std::string pattern = (fake::fs::temp_directory_path() / "mortise_bad_recipe_XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-
-  ~TempDir() { fake::fs::remove_all(path); }
-
-  std::string path;
-};
 
 }  // namespace
 
@@ -107,7 +98,7 @@ TEST_SUITE("core.recipe.bad_input") {
   }
 
   TEST_CASE("a file that is none, too large, or not there") {
-    const TempDir temp;
+    const testing::TempDir temp;
     CHECK(contains(of_file(temp.path), "it is a directory"));
     CHECK(contains(of_file(temp.path + "/absent.toml"), "No such file or directory"));
     CHECK(contains(of_file("/dev/zero"), "it is not a regular file"));
@@ -118,7 +109,7 @@ TEST_SUITE("core.recipe.bad_input") {
   }
 
   TEST_CASE("circles end in a message") {
-    const TempDir temp;
+    const testing::TempDir temp;
     write_file(temp.path + "/a.toml", "extends = [\"b.toml\"]\n");
     write_file(temp.path + "/b.toml", "optimizer = \"@c.toml\"\n");
     write_file(temp.path + "/c.toml", "type = \"adamw\"\nx = \"@a.toml\"\n");

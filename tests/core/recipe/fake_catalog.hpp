@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "mortise/file.hpp"
+#include "mortise/fixtures.hpp"
 #include "mortise/json.hpp"
 #include "mortise/schema.hpp"
 #include "mortise/tag.hpp"
@@ -82,6 +83,15 @@ struct Prenorm {
     s.field("attention", &Prenorm::attention, "mixes tokens").required();
     s.field("dropout", &Prenorm::dropout, "of the residual").range(0, 1);
     s.needs("varlen");
+  }
+};
+
+// A layer that does not care how its attention sees documents.
+struct Bare {
+  Use<Attention> attention;
+
+  static void describe(Schema<Bare>& s) {
+    s.field("attention", &Bare::attention, "mixes tokens").required();
   }
 };
 
@@ -171,29 +181,28 @@ inline HostFacts facts() {
 class Plugins {
  public:
   Plugins() {
-    std::string pattern = (fs::temp_directory_path() / "mortise_recipe_test_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    write_plugin(folder_,
+    write_plugin(folder_.path,
                  "org.mortise.optim",
                  "1.2.0",
                  component_text<Adamw>("adamw", "optimizer/1.0") +
                      component_text<Lion>("lion", "optimizer/1.0"));
-    write_plugin(folder_,
+    write_plugin(folder_.path,
                  "org.mortise.model",
                  "1.0.0",
                  component_text<Empty>("token", "embedding/1.0") +
                      component_text<Prenorm>("prenorm", "layer/1.0") +
+                     component_text<Bare>("bare", "layer/1.0") +
                      component_text<Empty>("rms_norm", "norm/1.0") +
                      component_text<Empty>("lm", "head/1.0") +
                      component_text<Gqa>("gqa", "attention/1.0") +
                      component_text<Rope>("rope", "position/1.0"));
-    write_plugin(folder_,
+    write_plugin(folder_.path,
                  "org.mortise.data",
                  "0.3.1",
                  component_text<Text>("text", "data_source/1.0") +
                      component_text<Empty>("clean", "transform/1.0") +
                      component_text<Empty>("byte_bpe", "tokenizer/1.0"));
-    write_plugin(folder_,
+    write_plugin(folder_.path,
                  "org.mortise.rest",
                  "1.0.0",
                  component_text<Empty>("causal_lm", "objective/1.0") +
@@ -207,24 +216,19 @@ class Plugins {
     reload();
   }
 
-  ~Plugins() { fs::remove_all(folder_); }
-
-  Plugins(const Plugins&) = delete;
-  Plugins& operator=(const Plugins&) = delete;
-
   void add(const std::string& id, const std::string& version, const std::string& components) {
-    write_plugin(folder_, id, version, components);
+    write_plugin(folder_.path, id, version, components);
     reload();
   }
 
   const Catalog& catalog() const { return catalog_; }
 
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path; }
 
  private:
-  void reload() { catalog_ = Catalog::discover({{folder_}}, facts()); }
+  void reload() { catalog_ = Catalog::discover({{folder_.path}}, facts()); }
 
-  std::string folder_;
+  testing::TempDir folder_;
   Catalog catalog_;
 };
 

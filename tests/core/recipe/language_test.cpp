@@ -1,5 +1,7 @@
 // The language beyond plain keys: includes, type swaps, overrides, references, stages, gates,
 // sweeps, ranges, rules.
+#include <map>
+
 #include <doctest/doctest.h>
 
 #include "mortise/expression.hpp"
@@ -33,7 +35,7 @@ Outcome check(const std::string& text,
   return outcome;
 }
 
-Value at(const Outcome& outcome, const std::string& path) {
+Value value_at(const Outcome& outcome, const std::string& path) {
   const Node* node = outcome.resolved.nodes.find_path(path);
   return node == nullptr ? Value() : node->to_value();
 }
@@ -47,9 +49,9 @@ bool evaluates(const std::string& expression, const Value& table) {
 TEST_SUITE("core.recipe.language") {
   TEST_CASE("changing the type drops the old parameters, keeps the slot's keys, and says so") {
     const Outcome outcome = check(fake::kRecipe, {"optimizer.type=lion"});
-    CHECK(at(outcome, "optimizer.lr") == Value(1e-3));
-    CHECK(at(outcome, "optimizer.betas").is_null());
-    CHECK(at(outcome, "optimizer.beta1") == Value(0.9));
+    CHECK(value_at(outcome, "optimizer.lr") == Value(1e-3));
+    CHECK(value_at(outcome, "optimizer.betas").is_null());
+    CHECK(value_at(outcome, "optimizer.beta1") == Value(0.9));
     REQUIRE(outcome.resolved.dropped.size() == 1);
     CHECK(outcome.resolved.dropped[0].path == "optimizer.betas");
     CHECK(outcome.resolved.dropped[0].old_type == "adamw");
@@ -57,9 +59,35 @@ TEST_SUITE("core.recipe.language") {
           "override --set optimizer.type=lion (argument 3)");
   }
 
+  TEST_CASE("what changed is told against what extends gave: from where, to what") {
+    const testing::TempDir dir;
+    dir.put("base.toml", fake::kRecipe);
+    const std::string path = dir.put("own.toml",
+                                     "extends = [\"base.toml\"]\noptimizer.lr = 5e-4\n"
+                                     "optimizer.type = \"lion\"\nlog.every = 5\n"
+                                     "[eval.more]\ntype = \"rouge\"\nevery = 3\n");
+    ResolveOptions options;
+    options.overrides = {{"run.steps=7", 3}, {"~eval.ppl", 5}};
+    const Outcome outcome = check_recipe(path, plugins().catalog(), options);
+    REQUIRE(outcome.ok());
+    std::map<std::string, Change> found;
+    for (const Change& change : outcome.resolved.changed) found[change.path] = change;
+    CHECK(found.size() == 6);  // optimizer.betas was dropped with its type, and is listed there
+    CHECK(found["optimizer.lr"].before == "0.001");
+    CHECK(found["optimizer.lr"].after == "5e-04");
+    CHECK(found["optimizer.lr"].old_origin.place().find("base.toml:") != std::string::npos);
+    CHECK(found["optimizer.lr"].new_origin.place().find("own.toml:2:16") != std::string::npos);
+    CHECK(found["run.steps"].new_origin.place().find("--set run.steps=7") != std::string::npos);
+    CHECK(found["log"].before.empty());
+    CHECK(found["eval.more"].after == "{ type = \"rouge\", every = 3 }");
+    CHECK(found["eval.ppl"].after.empty());
+    CHECK(found.count("optimizer.type") == 1);
+    CHECK(check(fake::kRecipe).resolved.changed.empty());
+  }
+
   TEST_CASE("overrides of one command line form one layer, whatever their order") {
     const Outcome outcome = check(fake::kRecipe, {"optimizer.beta2=0.5", "optimizer.type=lion"});
-    CHECK(at(outcome, "optimizer.beta2") == Value(0.5));
+    CHECK(value_at(outcome, "optimizer.beta2") == Value(0.5));
   }
 
   TEST_CASE("an override is a TOML value, else a text; ~ removes") {
@@ -69,11 +97,11 @@ TEST_SUITE("core.recipe.language") {
                                    "generate.prompts=[\"x\"]",
                                    "~eval.ppl",
                                    "run.steps=2K"});
-    CHECK(at(outcome, "recipe.name") == Value("a b"));
-    CHECK(at(outcome, "recipe.notes") == Value("7"));
-    CHECK(at(outcome, "generate.prompts") == Value(Value::Array{"x"}));
-    CHECK(at(outcome, "eval").as_table().empty());
-    CHECK(at(outcome, "run.steps") == Value(2000));
+    CHECK(value_at(outcome, "recipe.name") == Value("a b"));
+    CHECK(value_at(outcome, "recipe.notes") == Value("7"));
+    CHECK(value_at(outcome, "generate.prompts") == Value(Value::Array{"x"}));
+    CHECK(value_at(outcome, "eval").as_table().empty());
+    CHECK(value_at(outcome, "run.steps") == Value(2000));
   }
 
   TEST_CASE("a reference keeps its type, a text takes pieces, $${ is literal") {
@@ -85,18 +113,18 @@ TEST_SUITE("core.recipe.language") {
                                    "recipe.name=${env:MORTISE_NO_SUCH:other}",
                                    "run.dir=d",
                                    "batch.micro=${batch.global}"});
-    CHECK(at(outcome, "batch.seq_len") == Value(512));
-    CHECK(at(outcome, "batch.micro") == Value(8));
-    CHECK(at(outcome, "recipe.notes") == Value("n 512 ${x}"));
-    CHECK(at(outcome, "recipe.name") == Value("other"));
-    CHECK(at(outcome, "model.layer.two.attention.heads") == Value(2));
+    CHECK(value_at(outcome, "batch.seq_len") == Value(512));
+    CHECK(value_at(outcome, "batch.micro") == Value(8));
+    CHECK(value_at(outcome, "recipe.notes") == Value("n 512 ${x}"));
+    CHECK(value_at(outcome, "recipe.name") == Value("other"));
+    CHECK(value_at(outcome, "model.layer.two.attention.heads") == Value(2));
     const Outcome again = check(to_toml(outcome.resolved));
     CHECK(again.resolved.tree == outcome.resolved.tree);
   }
 
   TEST_CASE("type = \"none\" switches a component off") {
     const Outcome outcome = check(fake::kRecipe, {"eval.ppl.type=none"});
-    CHECK(at(outcome, "eval.ppl").is_null());
+    CHECK(value_at(outcome, "eval.ppl").is_null());
   }
 
   TEST_CASE("origins name files, overrides and defaults") {
@@ -130,9 +158,9 @@ TEST_SUITE("core.recipe.language") {
     options.model_spec = &spec;
     options.model_folder = "dir";
     const Outcome outcome = check(text, {}, options);
-    CHECK(at(outcome, "model.layer.all.repeat") == Value(3));
-    CHECK(at(outcome, "model.layer.all.attention.kernel") == Value("sdpa"));
-    CHECK(at(outcome, "model.layer.all.attention.position.theta") == Value(1e4));
+    CHECK(value_at(outcome, "model.layer.all.repeat") == Value(3));
+    CHECK(value_at(outcome, "model.layer.all.attention.kernel") == Value("sdpa"));
+    CHECK(value_at(outcome, "model.layer.all.attention.position.theta") == Value(1e4));
     CHECK(outcome.resolved.nodes.find_path("model.width")->origin.place() == "dir/config.json");
   }
 
@@ -192,9 +220,9 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
     options.overrides = runs[11].overrides;
     const Outcome last = check_recipe_text(text, "test.toml", plugins().catalog(), options);
     REQUIRE(last.ok());
-    CHECK(at(last, "optimizer.lr") == Value(1e-4));
-    CHECK(at(last, "run.seed") == Value(3));
-    CHECK(at(last, "sweep").is_null());
+    CHECK(value_at(last, "optimizer.lr") == Value(1e-4));
+    CHECK(value_at(last, "run.seed") == Value(3));
+    CHECK(value_at(last, "sweep").is_null());
   }
 
   TEST_CASE("missing components are listed by kind and name") {

@@ -65,4 +65,9 @@ class MORTISE_API Linear final : public Module {
   std::vector<std::shared_ptr<LinearOp>> ops_;  // the last is the outermost
 };
 
+/// The projections of one input: what calling each gives.  Plain ones without bias share a node of
+/// the graph (ops::linears).   Thread: [train-thread].
+MORTISE_API std::vector<at::Tensor> project(const at::Tensor& x,
+                                            const std::vector<const Linear*>& linears);
+
 }  // namespace mortise

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -30,11 +31,15 @@ MORTISE_API at::Tensor rope(const at::Tensor& x_BTHK,
 /// silu(gate) · up.  Shapes: all equal.
 MORTISE_API at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
-/// x·Wᵀ + b; in backward the gradient of a leaf weight is accumulated in place.  Shapes: x_…I,
-/// weight_OI, bias_O → …O.
+/// x·Wᵀ + b.  Shapes: x_…I, weight_OI, bias_O or undefined → …O.
 MORTISE_API at::Tensor linear(const at::Tensor& x,
                               const at::Tensor& weight_OI,
                               const at::Tensor& bias_O);
+
+/// x·Wᵀ for several weights at once: one node of the graph, and the gradients of x are summed by
+/// the products themselves.  Shapes: x_…I, each weight_OI → …O.
+MORTISE_API std::vector<at::Tensor> linears(const at::Tensor& x,
+                                            const std::vector<at::Tensor>& weights_OI);
 
 /// Causal attention inside each document of packed rows, without a mask.
 /// Shapes: q_BTHK, k_BTGK, v_BTGK, offsets_S (int64 borders in the flattened B·T tokens) → BTHK.  H
@@ -73,6 +78,8 @@ MORTISE_API at::Tensor chunked_log_prob(const at::Tensor& hidden_ND,
 /// Plain compositions of ATen operations with the same meaning: the test oracle, and the way of
 /// other devices and dtypes.
 namespace eager {
+MORTISE_API std::vector<at::Tensor> linears(const at::Tensor& x,
+                                            const std::vector<at::Tensor>& weights_OI);
 MORTISE_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 MORTISE_API at::Tensor rope(const at::Tensor& x_BTHK,
                             const at::Tensor& cos,
