@@ -15,7 +15,8 @@ if [ ! -x "$mortise" ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for folder in "$source_dir"/tests/golden/llama/*/; do
+for folder in "$source_dir"/tests/golden/llama/*/ "$source_dir"/tests/golden/architectures/*/; do
+  case $folder in *__pycache__*) continue ;; esac
   name=$(basename "$folder")
   "$mortise" export "$folder" --to "$work/$name"
   "$mortise" score --model "$work/$name" --ids 1,2,3,5,8,13,21,34,55,60 --logits "$work/$name.safetensors" --json > "$work/$name.json"

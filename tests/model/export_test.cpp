@@ -12,7 +12,8 @@ TEST_SUITE("export") {
       CAPTURE(name);
       const testing::TempDir temp;
       const OpenedModel opened = open_golden(name);
-      const auto architecture = make_named<Architecture>("llama");
+      const auto architecture =
+          read_foreign_model(golden_folder(name), host(), catalog()).architecture;
       const ExportReport report = export_model(*opened.model,
                                                opened.spec,
                                                opened.hf_config,
@@ -28,7 +29,7 @@ TEST_SUITE("export") {
       CHECK(architecture->to_spec(config) == opened.spec);
       CHECK(config.at("eos_token_id").as_int() == 2);
       CHECK(config.at("torch_dtype").as_string() == "float32");
-      if (name != "sharded")
+      if (name != "sharded" && name != "gpt_neox_sequential" && name != "gpt2_bare")
         CHECK((read_file(temp.path + "/model.safetensors") ==
                read_file(golden_folder(name) + "/model.safetensors")));
     }

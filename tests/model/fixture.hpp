@@ -35,12 +35,28 @@ inline core::PluginHost& host() {
 }
 
 inline std::string golden_folder(const std::string& name) {
-  return std::string(MORTISE_SOURCE_DIR) + "/tests/golden/llama/" + name;
+  const std::string golden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/";
+  const std::string plain = golden + "llama/" + name;
+  return std::filesystem::exists(plain) ? plain : golden + "architectures/" + name;
 }
 
 inline std::vector<std::string> golden_names() {
-  return {
-      "gqa_head_dim", "tied_mha", "llama3_rope_bias", "llama3_rope_v5", "linear_rope", "sharded"};
+  return {"gqa_head_dim",
+          "tied_mha",
+          "llama3_rope_bias",
+          "llama3_rope_v5",
+          "linear_rope",
+          "sharded",
+          "gpt2",
+          "gpt2_bare",
+          "gpt_neox",
+          "gpt_neox_sequential",
+          "mistral",
+          "qwen2",
+          "qwen3",
+          "llama_yarn",
+          "llama_yarn_v5",
+          "llama_dynamic"};
 }
 
 /// All tensors of a safetensors file, copied.

@@ -78,6 +78,8 @@ class Fused final : public Architecture {
 
   Value to_hf(const Value&) const override { return Value::table(); }
 
+  std::string optional_prefix() const override { return "body."; }
+
   std::vector<TensorRule> names(const Value& spec) const override {
     std::vector<TensorRule> rules = make_named<Architecture>("llama")->names(spec);
     int64_t begin = 0;
@@ -96,6 +98,22 @@ class Fused final : public Architecture {
         rule.op = TensorRule::Op::Permute;
         rule.view = {2, 10, 16};
         rule.order = {1, 0, 2};
+      }
+      const std::string layer_1 = "model.layers.1.self_attn.";
+      int64_t part = 0;
+      for (const char* name : {"q_proj", "k_proj", "v_proj"}) {
+        if (rule.ours == layer_1 + name + ".weight") {  // [heads][q, k, v][head], and turned
+          rule.op = TensorRule::Op::Slice;
+          rule.theirs = {"body.interleaved"};
+          rule.view = {16, 2, 3, 8};
+          rule.dim = 2;
+          rule.begin = part;
+          rule.sizes = {1};
+          rule.order = {1, 2, 3, 0};
+          rule.shape = {16, 16};
+          rule.stored = {16, 48};
+        }
+        ++part;
       }
       if (rule.ours == "model.norm.weight") {
         rule.op = TensorRule::Op::Concat;
@@ -135,6 +153,21 @@ TEST_SUITE("model.rules") {
     slice.begin = 1;
     slice.sizes = {2};
     CHECK(at::equal(ours_from(slice, {at::arange(4, at::kFloat)}), at::tensor({1.f, 2.f})));
+    // [2 heads][q, k][2], stored as 8 rows: the keys are rows 2, 3 and 6, 7
+    slice.view = {2, 2, 2};
+    slice.dim = 1;
+    slice.sizes = {1};
+    slice.shape = {4};
+    CHECK(
+        at::equal(ours_from(slice, {at::arange(8, at::kFloat)}), at::tensor({2.f, 3.f, 6.f, 7.f})));
+    // columns 2 and 3, turned
+    TensorRule columns = rule_of(TensorRule::Op::Slice);
+    columns.dim = 1;
+    columns.begin = 2;
+    columns.sizes = {2};
+    columns.order = {1, 0};
+    CHECK(at::equal(ours_from(columns, {at::arange(8, at::kFloat).view({2, 4})}),
+                    at::tensor({2.f, 6.f, 3.f, 7.f}).view({2, 2})));
   }
 
   TEST_CASE("a folder of fused, transposed, permuted and split tensors comes back") {
@@ -156,6 +189,67 @@ TEST_SUITE("model.rules") {
     CHECK(names.find("fused") != std::string::npos);
     CHECK(names.find("norm.second") != std::string::npos);
     CHECK(names.find("layers.0.self_attn.q_proj") == std::string::npos);
+    CHECK(names.find("body.interleaved") != std::string::npos);
+    CHECK(names.find("layers.1.self_attn.q_proj") == std::string::npos);
+  }
+
+  TEST_CASE("names on disk may lack the optional prefix") {
+    const Value spec = tiny_llama_spec();
+    const auto model = build_tiny(spec);
+    const Fused architecture;
+    const MemoryFormat format;
+    const TempDir temp;
+    save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
+    for (auto& tensor : format.written)
+      if (tensor.info.name == "body.interleaved") tensor.info.name = "interleaved";
+    const auto reread = LanguageModel::build(spec, host(), {});
+    CHECK_NOTHROW(load_weights(*reread, *format.open(""), architecture, spec));
+    for (auto& tensor : format.written)
+      if (tensor.info.name == "interleaved") tensor.info.name = "other";
+    const std::string message =
+        message_of([&] { load_weights(*reread, *format.open(""), architecture, spec); });
+    CHECK(message.find("body.interleaved") != std::string::npos);
+  }
+
+  TEST_CASE("a fused tensor of another shape is refused, although it has the right size") {
+    const Value spec = tiny_llama_spec();
+    const auto model = build_tiny(spec);
+    const Fused architecture;
+    const MemoryFormat format;
+    const TempDir temp;
+    save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
+    for (auto& tensor : format.written)
+      if (tensor.info.name == "body.interleaved") tensor.info.shape = {48, 16};
+    const std::string message =
+        message_of([&] { load_weights(*model, *format.open(""), architecture, spec); });
+    CHECK(message.find("body.interleaved: expected [16, 48], the file has [48, 16]") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("slices that leave a gap are refused before anything is written") {
+    struct Gap final : Architecture {
+      bool recognises(const Value&) const override { return false; }
+
+      Value to_spec(const Value&) const override { return {}; }
+
+      Value to_hf(const Value&) const override { return Value::table(); }
+
+      std::vector<TensorRule> names(const Value& spec) const override {
+        std::vector<TensorRule> rules = Fused().names(spec);
+        for (TensorRule& rule : rules)
+          if (rule.ours == "model.layers.0.self_attn.v_proj.weight") rule.begin = 40;
+        return rules;
+      }
+    };
+
+    const Value spec = tiny_llama_spec();
+    const auto model = build_tiny(spec);
+    const MemoryFormat format;
+    const TempDir temp;
+    const std::string message =
+        message_of([&] { save_weights(*model, temp.path, format, Gap(), spec, at::kFloat); });
+    CHECK(message.find("the slices of fused leave a gap or overlap") != std::string::npos);
+    CHECK(format.written.empty());
   }
 
   TEST_CASE("patterns match runs of characters") {

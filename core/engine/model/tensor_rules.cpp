@@ -22,6 +22,13 @@ std::vector<int64_t> permuted(const std::vector<int64_t>& view, const std::vecto
   return out;
 }
 
+at::Tensor cut(const TensorRule& rule, at::Tensor x) {
+  if (!rule.view.empty()) x = x.view(rule.view);
+  x = x.narrow(rule.dim, rule.begin, rule.sizes.at(0));
+  if (!rule.order.empty()) x = x.permute(rule.order);
+  return rule.shape.empty() ? x : x.reshape(rule.shape);
+}
+
 }  // namespace
 
 at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs) {
@@ -33,7 +40,7 @@ at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& thei
     case TensorRule::Op::Stack:
       return at::stack(theirs, rule.dim);
     case TensorRule::Op::Slice:
-      return theirs.at(0).narrow(rule.dim, rule.begin, rule.sizes.at(0));
+      return cut(rule, theirs.at(0));
     case TensorRule::Op::Transpose:
       return theirs.at(0).t();
     case TensorRule::Op::Permute:
@@ -57,10 +64,16 @@ std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ou
       return {ours.reshape(permuted(rule.view, rule.order))
                   .permute(inverse_order(rule.order))
                   .reshape(ours.sizes())};
-    case TensorRule::Op::Slice:
-      break;
+    case TensorRule::Op::Slice: {
+      if (rule.view.empty())
+        return {rule.order.empty() ? ours : ours.permute(inverse_order(rule.order))};
+      std::vector<int64_t> view = rule.view;
+      view.at(static_cast<size_t>(rule.dim)) = rule.sizes.at(0);
+      if (rule.order.empty()) return {ours.reshape(view)};
+      return {ours.reshape(permuted(view, rule.order)).permute(inverse_order(rule.order))};
+    }
   }
-  MORTISE_ASSERT(false, "a slice alone has no inverse");
+  MORTISE_ASSERT(false, "unknown operation of a tensor rule");
   return {};
 }
 

@@ -18,8 +18,8 @@ namespace mortise::core {
 /// data is read. Throws: c10::Error when the shapes do not allow the operation.
 at::Tensor ours_from(const TensorRule& rule, const std::vector<at::Tensor>& theirs);
 
-/// The inverse: their tensors, one per rule.theirs.  Not for Slice, whose inverse needs several
-/// rules (see save_weights).
+/// The inverse: their tensors, one per rule.theirs.  Of a Slice it is the piece, which save_weights
+/// joins with the others along rule.dim and shapes as rule.stored.
 std::vector<at::Tensor> theirs_from(const TensorRule& rule, const at::Tensor& ours);
 
 /// Nothing for types that hold no weights of ours (8-bit floats, …).

@@ -87,10 +87,17 @@ class Stored {
   std::map<std::string, size_t> index_;
 };
 
+/// `stored` is null when a folder is written: then names keep their optional prefix.
 std::map<std::string, TensorRule> rules_by_name(const Architecture& architecture,
-                                                const Value& spec) {
+                                                const Value& spec,
+                                                const Stored* stored) {
   std::map<std::string, TensorRule> rules;
+  const std::string prefix = architecture.optional_prefix();
   for (TensorRule& rule : architecture.names(spec)) {
+    for (std::string& theirs : rule.theirs)
+      if (stored != nullptr && theirs.starts_with(prefix) && !stored->has(theirs) &&
+          stored->has(theirs.substr(prefix.size())))
+        theirs.erase(0, prefix.size());
     std::string name = rule.ours;
     rules.emplace(std::move(name), std::move(rule));
   }
@@ -107,6 +114,9 @@ std::string shape_problem(const TensorRule& rule, const Stored& stored, at::IntA
   }
   const std::string expected = fmt::format(
       "{}: expected {}, the file has {}", rule.theirs.front(), shape_text(shape), found);
+  if (!rule.stored.empty() && theirs.front().sizes() != at::IntArrayRef(rule.stored))
+    return fmt::format(
+        "{}: expected {}, the file has {}", rule.theirs.front(), shape_text(rule.stored), found);
   try {
     const at::Tensor made = ours_from(rule, theirs);
     return made.sizes() == shape ? "" : expected;
@@ -194,11 +204,25 @@ struct Planned {
   std::function<at::Tensor()> make;
 };
 
-/// Slices that share one tensor on disk are joined: begin → our tensor.
-struct Joined {
-  int64_t dim = 0;
-  std::map<int64_t, at::Tensor> pieces;
-};
+/// Slices that share one tensor on disk are joined: begin → rule and our tensor.
+using Joined = std::map<int64_t, std::pair<TensorRule, at::Tensor>>;
+
+Planned plan_joined(const std::string& name, const Joined& slices) {
+  const TensorRule& first = slices.begin()->second.first;
+  const auto make = [slices, dim = first.dim, stored = first.stored](at::Device device) {
+    std::vector<at::Tensor> pieces;
+    for (const auto& [begin, slice] : slices)
+      pieces.push_back(theirs_from(slice.first, slice.second.to(device))[0]);
+    const at::Tensor whole = at::cat(pieces, dim);
+    return stored.empty() ? whole : whole.reshape(stored);
+  };
+  int64_t end = 0;
+  for (const auto& [begin, slice] : slices) {
+    MORTISE_CHECK_EQ(begin, end, "the slices of {} leave a gap or overlap", name);
+    end += slice.first.sizes.at(0);
+  }
+  return {name, make(at::kMeta).sizes().vec(), [make] { return make(at::kCPU); }};
+}
 
 std::vector<Planned> plan_files(const LanguageModel& model,
                                 const std::map<std::string, TensorRule>& rules) {
@@ -212,8 +236,9 @@ std::vector<Planned> plan_files(const LanguageModel& model,
     const TensorRule& rule = found->second;
     const at::Tensor ours = tensor.tensor.detach();
     if (rule.op == TensorRule::Op::Slice) {
-      joined[rule.theirs.at(0)].dim = rule.dim;
-      joined[rule.theirs.at(0)].pieces.emplace(rule.begin, ours);
+      const bool is_new =
+          joined[rule.theirs.at(0)].emplace(rule.begin, std::pair(rule, ours)).second;
+      MORTISE_CHECK(is_new, "two slices of {} begin at {}", rule.theirs.at(0), rule.begin);
       continue;
     }
     const std::vector<at::Tensor> shapes = theirs_from(rule, ours.to(at::kMeta));
@@ -222,14 +247,7 @@ std::vector<Planned> plan_files(const LanguageModel& model,
                         return theirs_from(rule, ours)[i];
                       }});
   }
-  for (const auto& [name, whole] : joined) {
-    std::vector<at::Tensor> pieces;
-    for (const auto& [begin, piece] : whole.pieces) pieces.push_back(piece);
-    std::vector<int64_t> shape = pieces.front().sizes().vec();
-    for (size_t i = 1; i < pieces.size(); ++i)
-      shape[static_cast<size_t>(whole.dim)] += pieces[i].size(whole.dim);
-    plan.push_back({name, shape, [pieces, dim = whole.dim] { return at::cat(pieces, dim); }});
-  }
+  for (const auto& [name, slices] : joined) plan.push_back(plan_joined(name, slices));
   return plan;
 }
 
@@ -255,7 +273,7 @@ void load_weights(LanguageModel& model,
                   const Value& spec) {
   const at::NoGradGuard no_grad;
   const Stored stored(reader);
-  const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec);
+  const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec, &stored);
   const std::vector<NamedTensor> wanted = model.base_tensors();
   std::set<std::string> aliases;
   for (const auto& [alias, owner] : model.ties()) aliases.insert(alias);
@@ -279,7 +297,7 @@ void save_weights(const LanguageModel& model,
                   const Value& config_extra) {
   const at::NoGradGuard no_grad;
   const Value config = config_of(architecture, spec, dtype, config_extra);
-  const std::vector<Planned> plan = plan_files(model, rules_by_name(architecture, spec));
+  const std::vector<Planned> plan = plan_files(model, rules_by_name(architecture, spec, nullptr));
   std::vector<StoredTensor> tensors;
   for (const Planned& planned : plan) {
     int64_t bytes = static_cast<int64_t>(at::elementSize(dtype));

@@ -18,7 +18,4 @@ class Llama final : public Architecture {
   std::vector<std::string> ignored() const override { return {"*rotary_emb.inv_freq"}; }
 };
 
-/// The layer tables of a specification in the order in which they are stacked.
-std::vector<const Value*> sorted_layers(const Value& spec);
-
 }  // namespace mortise::architecture::llama

@@ -1,6 +1,7 @@
 #include "llama.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
+#include "mortise/hf_config.hpp"
 #include "mortise/json.hpp"
 
 using mortise::Value;
@@ -31,6 +33,8 @@ Value golden(const std::string& name) {
   return mortise::parse_json(mortise::read_file(std::string(MORTISE_SOURCE_DIR) +
                                                 "/tests/golden/llama/" + name + "/config.json"));
 }
+
+Value attention_of(const Value& spec) { return spec.at("layer").at("dense").at("attention"); }
 
 const Value& rope_of(const Value& spec) {
   return spec.at("layer").at("dense").at("attention").at("position");
@@ -113,10 +117,10 @@ TEST_SUITE("architecture.llama") {
                            doctest::Contains(std::string(key).c_str()),
                            mortise::DataError);
     }
-    Value yarn = small();
-    yarn["rope_scaling"]["rope_type"] = "yarn";
-    CHECK_THROWS_WITH_AS(llama.to_spec(yarn),
-                         doctest::Contains("rope_scaling.rope_type` is \"yarn\""),
+    Value longrope = small();
+    longrope["rope_scaling"]["rope_type"] = "longrope";
+    CHECK_THROWS_WITH_AS(llama.to_spec(longrope),
+                         doctest::Contains("rope_scaling.rope_type` is \"longrope\""),
                          mortise::DataError);
   }
 
@@ -155,7 +159,7 @@ TEST_SUITE("architecture.llama") {
     const Llama llama;
     const Value good = llama.to_spec(small());
     Value spec = good;
-    spec["layer"]["dense"]["attention"]["bias"] = true;
+    spec["layer"]["dense"]["attention"]["output_bias"] = true;
     CHECK_THROWS_WITH_AS(
         llama.to_hf(spec), doctest::Contains("attention.output_bias"), mortise::Error);
     spec = good;
@@ -167,6 +171,98 @@ TEST_SUITE("architecture.llama") {
     spec["layer"]["more"] = layer;
     spec["layer"]["more"]["ffn"]["hidden"] = 16;
     CHECK_THROWS_WITH_AS(llama.to_hf(spec), doctest::Contains("several kinds"), mortise::Error);
+  }
+
+  TEST_CASE("each family reads absent keys as transformers does") {
+    const Llama llama;
+    Value mistral = with("model_type", "mistral");
+    CHECK(attention_of(llama.to_spec(mistral)).at("sliding_window").as_int() == 4096);
+    mistral["sliding_window"] = Value();
+    CHECK((attention_of(llama.to_spec(mistral)).find("sliding_window") == nullptr));
+    mistral["sliding_window"] = 7;
+    CHECK(attention_of(llama.to_spec(mistral)).at("sliding_window").as_int() == 7);
+
+    Value qwen2 = with("model_type", "qwen2");
+    qwen2["sliding_window"] = 7;
+    Value attention = attention_of(llama.to_spec(qwen2));
+    CHECK(attention.at("bias").as_bool());
+    CHECK_FALSE(attention.at("output_bias").as_bool());
+    CHECK((attention.find("sliding_window") == nullptr));  // switched off unless told otherwise
+
+    Value qwen3 = with("model_type", "qwen3");
+    attention = attention_of(llama.to_spec(qwen3));
+    CHECK(attention.at("head_dim").as_int() == 128);
+    CHECK(attention.at("qk_norm").at("eps").as_float() == 1e-5);
+    CHECK_FALSE(attention.at("bias").as_bool());
+    qwen3["num_key_value_heads"] = Value();
+    CHECK(attention_of(llama.to_spec(qwen3)).at("kv_heads").as_int() == 4);
+  }
+
+  TEST_CASE("a family comes back as itself") {
+    const Llama llama;
+    for (const char* family : {"llama", "mistral", "qwen2", "qwen3"}) {
+      CAPTURE(family);
+      Value config = with("model_type", family);
+      config["num_key_value_heads"] = 2;
+      const Value spec = llama.to_spec(config), written = llama.to_hf(spec);
+      CHECK(written.at("model_type").as_string() == family);
+      CHECK(llama.to_spec(written) == spec);
+    }
+  }
+
+  TEST_CASE("sliding layers of a Qwen become tables of their own, and come back") {
+    const Llama llama;
+    Value config = with("model_type", "qwen3");
+    config["num_hidden_layers"] = 5;
+    config["use_sliding_window"] = true;
+    config["sliding_window"] = 6;
+    std::string kinds;
+    SUBCASE("from a layer on") {
+      config["max_window_layers"] = 2;
+      kinds = "ffsss";
+    }
+    SUBCASE("by a list") {
+      config["layer_types"] = mortise::parse_json(
+          R"(["sliding_attention", "full_attention", "full_attention", "sliding_attention", "full_attention"])");
+      kinds = "sffsf";
+    }
+    SUBCASE("all of them") {
+      config["max_window_layers"] = 0;
+      kinds = "sssss";
+    }
+    const Value spec = llama.to_spec(config);
+    std::string found;
+    for (const Value* layer : mortise::SpecReader(spec, "test").layers())
+      found += layer->at("attention").find("sliding_window") == nullptr ? 'f' : 's';
+    CHECK(found == kinds);
+    const Value written = llama.to_hf(spec);
+    CHECK(written.at("sliding_window").as_int() == 6);
+    CHECK(llama.to_spec(written) == spec);
+    CHECK(llama.names(spec).size() == 3 + 5 * 11);
+  }
+
+  TEST_CASE("yarn takes its attention factor from any of its keys, dynamic its context") {
+    const Llama llama;
+    Value config = small();
+    config["max_position_embeddings"] = 64;
+    config["rope_scaling"] =
+        mortise::parse_json(R"({"rope_type": "yarn", "factor": 4.0, "beta_fast": 16})");
+    const auto scaling = [&] { return rope_of(llama.to_spec(config)).at("scaling"); };
+    CHECK(scaling().at("original_max_position").as_int() == 64);
+    CHECK(scaling().at("attention_factor").as_float() == doctest::Approx(0.1 * std::log(4.0) + 1));
+    CHECK(llama.to_spec(config).at("max_seq_len").as_int() == 256);
+    config["rope_scaling"]["mscale"] = 0.7;
+    config["rope_scaling"]["mscale_all_dim"] = 1.5;
+    CHECK(scaling().at("attention_factor").as_float() ==
+          doctest::Approx((0.07 * std::log(4.0) + 1) / (0.15 * std::log(4.0) + 1)));
+    config["rope_scaling"]["attention_factor"] = 1.25;
+    CHECK(scaling().at("attention_factor").as_float() == 1.25);
+    CHECK(llama.to_spec(llama.to_hf(llama.to_spec(config))) == llama.to_spec(config));
+    config["rope_scaling"] = mortise::parse_json(R"({"rope_type": "dynamic", "factor": 2.0})");
+    CHECK(scaling().at("original_max_position").as_int() == 64);
+    CHECK(llama.to_spec(config).at("max_seq_len").as_int() == 128);
+    CHECK(llama.to_hf(llama.to_spec(config)).at("max_position_embeddings").as_int() == 64);
+    CHECK(llama.to_spec(llama.to_hf(llama.to_spec(config))) == llama.to_spec(config));
   }
 
   TEST_CASE("equal layer tables are stacked") {

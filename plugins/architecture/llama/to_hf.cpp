@@ -1,9 +1,13 @@
-// Writes config.json in the keys of transformers 4, which version 5 reads too.  What LLaMA cannot
-// express is an error that names the part of the specification.
+// Writes config.json in the keys of transformers 4, which version 5 reads too.  What no family of
+// LLaMA type can express is an error that names the part of the specification.
+//
+// The family follows from the parts: norms on heads → qwen3; biases on query, key and value alone →
+// qwen2; one window for all layers → mistral; everything else → llama.
 #include <algorithm>
 #include <string_view>
 
 #include "mortise/error.hpp"
+#include "mortise/hf_config.hpp"
 
 #include "llama.hpp"
 
@@ -11,131 +15,134 @@ namespace mortise::architecture::llama {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& path,
-                         const std::string& found,
-                         std::string_view wanted) {
-  throw Error(
-      Code::Usage,
-      fmt::format(
-          "a LLaMA folder cannot express {}: got {}, and it knows only {}", path, found, wanted),
-      "export with another architecture, or change the model");
+int64_t optional_int(const Value& table, std::string_view key, int64_t otherwise) {
+  const Value* value = present(table, key);
+  return value == nullptr ? otherwise : value->as_int();
 }
 
-void want_type(const Value& part, const std::string& path, const char* type) {
-  const std::string found = part.get("type", "");
-  if (found != type) refuse(path + ".type", '"' + found + '"', fmt::format("\"{}\"", type));
-}
-
-/// The common table of all layers: LLaMA repeats one.
+/// What the layers have in common, and which of them slide.
 struct Stack {
-  Value layer;
-  int64_t count = 0;
+  Value attention;  // without its window
+  std::vector<bool> slides;
+  int64_t window = 0;  // 0: none slides
 };
 
-Value without_core_keys(const Value& layer) {
-  Value copy = layer;
-  copy.erase("order");
-  copy.erase("repeat");
-  return copy;
-}
-
-Stack one_kind_of_layer(const Value& spec) {
+Stack stack_of(const SpecReader& reader) {
   Stack stack;
-  for (const Value* layer : sorted_layers(spec)) {
-    Value table = without_core_keys(*layer);
-    if (stack.count > 0 && !(table == stack.layer))
-      refuse("model.layer", "layers of several kinds", "one kind, repeated");
-    stack.layer = std::move(table);
-    stack.count += layer->get("repeat", 1);
+  for (const Value* layer : reader.layers()) {
+    const Value& own = reader.typed(*layer, "attention", "gqa");
+    const int64_t window = optional_int(own, "sliding_window", 0);
+    Value attention = own;
+    attention.erase("sliding_window");
+    if (!stack.slides.empty() && !(attention == stack.attention))
+      reader.refuse(
+          "model.layer", "layers of several kinds (`attention` differs)", "one kind, repeated");
+    if (window > 0 && stack.window > 0 && window != stack.window)
+      reader.refuse("model.layer.*.attention.sliding_window",
+                    fmt::format("{} and {}", stack.window, window),
+                    "one window");
+    stack.attention = std::move(attention);
+    stack.window = std::max(stack.window, window);
+    stack.slides.push_back(window > 0);
   }
-  if (stack.count == 0) refuse("model.layer", "none", "one kind, repeated");
   return stack;
 }
 
-Value rope_scaling(const Value& position) {
-  const Value* scaling = position.find("scaling");
-  const std::string type = scaling == nullptr ? "default" : scaling->get("type", "default");
-  if (type == "default") return Value();
-  Value out = Value::table();
-  out["rope_type"] = type;
-  out["factor"] = scaling->get("factor", 1.0);
-  if (type == "llama3") {
-    out["low_freq_factor"] = scaling->get("low_freq_factor", 1.0);
-    out["high_freq_factor"] = scaling->get("high_freq_factor", 4.0);
-    out["original_max_position_embeddings"] = scaling->get("original_max_position", 8192);
-  } else if (type != "linear") {
-    refuse("model.layer.*.attention.position.scaling.type",
-           '"' + type + '"',
-           "\"default\", \"linear\" and \"llama3\"");
-  }
-  return out;
+std::string_view family_of(const SpecReader& reader, const Stack& stack, bool mlp_bias) {
+  const bool bias = stack.attention.get("bias", false),
+             output_bias = stack.attention.get("output_bias", false);
+  const bool all_slide =
+      std::find(stack.slides.begin(), stack.slides.end(), false) == stack.slides.end();
+  const bool has_qk_norm = present(stack.attention, "qk_norm") != nullptr;
+  if (output_bias && !bias)
+    reader.refuse(
+        "model.layer.*.attention.output_bias", "true beside bias = false", "equal values");
+  const std::string_view family = has_qk_norm            ? "qwen3"
+                                  : bias && !output_bias ? "qwen2"
+                                  : all_slide && !bias   ? "mistral"
+                                                         : "llama";
+  if (has_qk_norm && bias != output_bias)
+    reader.refuse("model.layer.*.attention.output_bias",
+                  "false beside bias = true and qk_norm",
+                  "equal values");
+  if (family != "llama" && mlp_bias)
+    reader.refuse("model.layer.*.ffn.bias", "true", fmt::format("false in a {} model", family));
+  if (family == "llama" && stack.window > 0)
+    reader.refuse("model.layer.*.attention.sliding_window",
+                  bias ? "a window beside biases" : "a window in some layers",
+                  "a window in all layers without biases, or Qwen's biases or norms on heads");
+  return family;
 }
 
-int64_t optional_int(const Value& table, std::string_view key, int64_t otherwise) {
-  const Value* value = table.find(key);
-  return value == nullptr || value->is_null() ? otherwise : value->as_int();
+void write_window(const Stack& stack, std::string_view family, Value& config) {
+  if (family == "llama") return;
+  config["sliding_window"] = stack.window > 0 ? Value(stack.window) : Value();
+  if (family == "mistral") return;
+  config["use_sliding_window"] = stack.window > 0;
+  if (stack.window == 0) return;
+  Value types = Value::array();
+  for (const bool slides : stack.slides)
+    types.as_array().push_back(slides ? "sliding_attention" : "full_attention");
+  config["layer_types"] = std::move(types);
 }
 
-void write_attention(const Value& attention, int64_t width, Value& config) {
-  want_type(attention, "model.layer.*.attention", "gqa");
-  const int64_t heads = attention.at("heads").as_int();
-  const bool bias = attention.get("bias", false);
-  if (bias != attention.get("output_bias", false))
-    refuse("model.layer.*.attention.output_bias",
-           bias ? "false beside bias = true" : "true beside bias = false",
-           "equal values");
-  config["num_attention_heads"] = heads;
-  config["num_key_value_heads"] = optional_int(attention, "kv_heads", heads);
-  config["head_dim"] = optional_int(attention, "head_dim", width / heads);
-  config["attention_bias"] = bias;
-  const Value* position = attention.find("position");
-  const Value rope = position == nullptr ? Value::table() : *position;
-  if (position != nullptr) want_type(rope, "model.layer.*.attention.position", "rope");
-  config["rope_theta"] = rope.get("theta", 10000.0);
-  config["rope_scaling"] = rope_scaling(rope);
+std::string class_name(std::string_view family) {
+  return family == "qwen3"     ? "Qwen3ForCausalLM"
+         : family == "qwen2"   ? "Qwen2ForCausalLM"
+         : family == "mistral" ? "MistralForCausalLM"
+                               : "LlamaForCausalLM";
 }
 
 }  // namespace
 
-std::vector<const Value*> sorted_layers(const Value& spec) {
-  std::vector<const Value*> layers;
-  for (const auto& [name, table] : spec.at("layer").as_table()) layers.push_back(&table);
-  std::stable_sort(layers.begin(), layers.end(), [](const Value* a, const Value* b) {
-    return a->get("order", 1) < b->get("order", 1);
-  });
-  return layers;
-}
-
 Value Llama::to_hf(const Value& spec) const {
-  const Stack stack = one_kind_of_layer(spec);
-  want_type(stack.layer, "model.layer.*", "prenorm");
-  want_type(spec.at("embedding"), "model.embedding", "token");
-  want_type(spec.at("norm"), "model.norm", "rms_norm");
-  want_type(spec.at("head"), "model.head", "lm");
-  const Value* norm = stack.layer.find("norm");
-  if (norm != nullptr && !norm->is_null() && !(*norm == spec.at("norm")))
-    refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
-  const Value& ffn = stack.layer.at("ffn");
-  want_type(ffn, "model.layer.*.ffn", "swiglu");
+  const SpecReader reader(spec, "LLaMA");
+  reader.typed(spec, "embedding", "token");
+  if (present(spec.at("embedding"), "position") != nullptr)
+    reader.refuse("model.embedding.position", "one", "none");
+  const Value& norm = reader.typed(spec, "norm", "rms_norm");
+  reader.typed(spec, "head", "lm");
+  for (const char* key : {"type", "ffn", "norm"}) reader.same_in_all(key);
+  const Value& first = *reader.layers().front();
+  if (first.get("type", "") != "prenorm")
+    reader.refuse("model.layer.*.type", '"' + first.get("type", "") + '"', "\"prenorm\"");
+  if (const Value* own = present(first, "norm"); own != nullptr && !(*own == norm))
+    reader.refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
+  const Value& ffn = reader.typed(first, "ffn", "swiglu");
+  const Stack stack = stack_of(reader);
+  const Value& attention = stack.attention;
+  if (const Value* own = present(attention, "qk_norm"); own != nullptr && !(*own == norm))
+    reader.refuse("model.layer.*.attention.qk_norm", "another norm than model.norm", "one for all");
+  const std::string_view family = family_of(reader, stack, ffn.get("bias", false));
 
-  const int64_t width = spec.at("width").as_int();
+  const int64_t width = spec.at("width").as_int(), heads = attention.at("heads").as_int();
   Value config = Value::table();
-  config["architectures"] = Value::Array{Value("LlamaForCausalLM")};
-  config["model_type"] = "llama";
+  config["architectures"] = Value::Array{Value(class_name(family))};
+  config["model_type"] = family;
   config["vocab_size"] = spec.at("vocab").as_int();
   config["hidden_size"] = width;
   config["intermediate_size"] = ffn.at("hidden").as_int();
-  config["num_hidden_layers"] = stack.count;
-  write_attention(stack.layer.at("attention"), width, config);
-  config["mlp_bias"] = ffn.get("bias", false);
-  config["hidden_act"] = "silu";
-  config["rms_norm_eps"] = spec.at("norm").get("eps", 1e-6);
+  config["num_hidden_layers"] = static_cast<int64_t>(stack.slides.size());
+  config["num_attention_heads"] = heads;
+  config["num_key_value_heads"] = optional_int(attention, "kv_heads", heads);
+  config["head_dim"] = optional_int(attention, "head_dim", width / heads);
+  if (family == "llama" || family == "qwen3")
+    config["attention_bias"] = attention.get("bias", false);
+  if (family == "llama") config["mlp_bias"] = ffn.get("bias", false);
   config["max_position_embeddings"] = spec.get("max_seq_len", 2048);
+  const Value* position = present(attention, "position");
+  if (position != nullptr && position->get("type", "") != "rope")
+    reader.refuse(
+        "model.layer.*.attention.position.type", '"' + position->get("type", "") + '"', "\"rope\"");
+  reader.write_rope(position == nullptr ? Value::table() : *position, {}, config);
+  write_window(stack, family, config);
+  config["hidden_act"] = "silu";
+  config["rms_norm_eps"] = norm.get("eps", 1e-6);
   config["initializer_range"] =
-      spec.find("init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+      present(spec, "init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   config["attention_dropout"] = 0.0;
-  config["pretraining_tp"] = 1;
+  if (family == "llama") config["pretraining_tp"] = 1;
   config["use_cache"] = true;
   return config;
 }

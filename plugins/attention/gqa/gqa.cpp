@@ -6,10 +6,13 @@
 // ops::document_attention (no mask in memory); one new token of each row sees everything, so it
 // needs neither a mask nor repeated keys; the rest is SDPA.  SDPA's own is_causal is aligned to the
 // top left: right only when there are as many keys as queries, so every other case (cached chunks,
-// prefixes, packed rows) gets an explicit mask.
+// prefixes, packed rows, sliding windows) gets an explicit mask.  With a window (Mistral,
+// arXiv:2310.06825, §2) query t sees keys t − window + 1 … t of its document and the whole prefix;
+// the cache keeps all keys, and those that no query sees any more are not read.
 #include "gqa.hpp"
 
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 #include <ATen/ATen.h>
@@ -32,12 +35,21 @@ bool trains_short_fp32_rows(const at::Tensor& q_BTHK) {
          q_BTHK.scalar_type() == at::kFloat && q_BTHK.device().is_cpu();
 }
 
+/// Says whether some document is longer than a window; then a mask is needed.
+bool exceeds(int64_t window, const at::Tensor& offsets_S, int64_t keys) {
+  if (keys <= window) return false;  // also when there is no window
+  return !offsets_S.defined() || offsets_S.diff().max().item<int64_t>() > window;
+}
+
 /// Which key each query sees.  Shapes: → [B or 1, 1, T, prefix + past + T], bool.
-at::Tensor visible_keys(const BlockInput& in, int64_t prefix, int64_t past) {
+at::Tensor visible_keys(const BlockInput& in, int64_t prefix, int64_t past, int64_t window) {
   const int64_t rows = in.x_BTD.size(0), tokens = in.x_BTD.size(1);
   const at::TensorOptions options = at::TensorOptions().dtype(at::kLong).device(in.x_BTD.device());
   const at::Tensor query_T1 = (at::arange(tokens, options) + past).unsqueeze(1);
-  at::Tensor visible = (at::arange(past + tokens, options).unsqueeze(0) <= query_T1).unsqueeze(0);
+  const at::Tensor key_1U = at::arange(past + tokens, options).unsqueeze(0);
+  at::Tensor visible = (key_1U <= query_T1).unsqueeze(0);
+  if (past + tokens > window)
+    visible = visible.logical_and((key_1U > query_T1 - window).unsqueeze(0));
   if (in.offsets_S.defined()) {
     const at::Tensor index = at::arange(rows * tokens, options);
     const at::Tensor document_BT =
@@ -74,7 +86,8 @@ at::Tensor eager_product(const at::Tensor& q_BHTK,
 Gqa::Gqa(Config config, const AttentionArgs& args)
     : heads_(config.heads),
       kv_heads_(config.kv_heads.value_or(config.heads)),
-      layer_(args.build.layer_index) {
+      layer_(args.build.layer_index),
+      window_(config.sliding_window.value_or(std::numeric_limits<int64_t>::max())) {
   MORTISE_CHECK(heads_ > 0 && kv_heads_ > 0 && heads_ % kv_heads_ == 0,
                 "kv_heads must divide heads, got {} and {}",
                 kv_heads_,
@@ -98,8 +111,15 @@ Gqa::Gqa(Config config, const AttentionArgs& args)
   k_ = add_child("k_proj", linear(args.width, kv_width, config.bias, /*residual=*/false));
   v_ = add_child("v_proj", linear(args.width, kv_width, config.bias, /*residual=*/false));
   o_ = add_child("o_proj", linear(query_width, args.width, config.output_bias, /*residual=*/true));
-  position_ = add_child("rotary_emb",
-                        std::shared_ptr<Position>(config.position.make({args.build, head_dim_})));
+  if (!config.qk_norm.empty()) {
+    const NormArgs norm_args = {args.build, head_dim_};
+    q_norm_ = add_child("q_norm", std::shared_ptr<Norm>(config.qk_norm.make(norm_args)));
+    k_norm_ = add_child("k_norm", std::shared_ptr<Norm>(config.qk_norm.make(norm_args)));
+  }
+  PositionArgs position;
+  position.build = args.build;
+  position.head_dim = head_dim_;
+  position_ = add_child("rotary_emb", std::shared_ptr<Position>(config.position.make(position)));
 }
 
 at::Tensor Gqa::forward(const BlockInput& in) {
@@ -108,6 +128,10 @@ at::Tensor Gqa::forward(const BlockInput& in) {
   at::Tensor q_BTHK = qkv[0].view({rows, tokens, heads_, head_dim_});
   at::Tensor k_BTGK = qkv[1].view({rows, tokens, kv_heads_, head_dim_});
   const at::Tensor v_BTGK = qkv[2].view({rows, tokens, kv_heads_, head_dim_});
+  if (q_norm_ != nullptr) {
+    q_BTHK = q_norm_->forward(q_BTHK);
+    k_BTGK = k_norm_->forward(k_BTGK);
+  }
   const at::Tensor positions_BT =
       in.prefix_k_BGPK.defined() ? in.positions_BT + in.prefix_k_BGPK.size(2) : in.positions_BT;
   std::tie(q_BTHK, k_BTGK) = position_->rotate(q_BTHK, k_BTGK, positions_BT);
@@ -121,14 +145,20 @@ at::Tensor Gqa::attend(const BlockInput& in,
   const int64_t rows = q_BTHK.size(0), tokens = q_BTHK.size(1);
   const bool is_packed = in.offsets_S.defined();
   const int64_t prefix = in.prefix_k_BGPK.defined() ? in.prefix_k_BGPK.size(2) : 0;
-  const int64_t past = in.cache == nullptr ? 0 : in.cache->length();
+  int64_t past = in.cache == nullptr ? 0 : in.cache->length();
   if (in.cache != nullptr) {
     MORTISE_CHECK(!is_packed, "a cache serves one sequence a row, not packed documents");
     std::tie(k_BTGK, v_BTGK) = in.cache->append(layer_, k_BTGK, v_BTGK);
+    if (past >= window_) {  // keys that no query of this call sees
+      k_BTGK = k_BTGK.narrow(1, past - (window_ - 1), window_ - 1 + tokens);
+      v_BTGK = v_BTGK.narrow(1, past - (window_ - 1), window_ - 1 + tokens);
+      past = window_ - 1;
+    }
   }
-  if (kernel_ == Kernel::Auto && is_packed && prefix == 0)
+  const bool is_windowed = exceeds(window_, in.offsets_S, past + tokens);
+  if (kernel_ == Kernel::Auto && is_packed && prefix == 0 && !is_windowed)
     return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, in.offsets_S, scale_);
-  if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr &&
+  if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr && !is_windowed &&
       trains_short_fp32_rows(q_BTHK))
     return ops::document_attention(
         q_BTHK, k_BTGK, v_BTGK, at::arange(0, rows * tokens + 1, tokens, at::kLong), scale_);
@@ -143,14 +173,15 @@ at::Tensor Gqa::attend(const BlockInput& in,
   }
   if (tokens == 1 && kernel_ != Kernel::Eager) return attend_one(q_BTHK, k_BGUK, v_BGUK);
 
-  const bool is_plain = !is_packed && prefix == 0 && past == 0 && kernel_ != Kernel::Eager;
+  const bool is_plain =
+      !is_packed && !is_windowed && prefix == 0 && past == 0 && kernel_ != Kernel::Eager;
   const at::Tensor q_BHTK = q_BTHK.transpose(1, 2);
   const at::Tensor k_BHUK = repeat_heads(k_BGUK, heads_), v_BHUK = repeat_heads(v_BGUK, heads_);
   if (is_plain)
     return at::scaled_dot_product_attention(
                q_BHTK, k_BHUK, v_BHUK, {}, /*dropout_p=*/0, /*is_causal=*/true, scale_)
         .transpose(1, 2);
-  const at::Tensor visible = visible_keys(in, prefix, past);
+  const at::Tensor visible = visible_keys(in, prefix, past, window_);
   if (kernel_ == Kernel::Eager)
     return eager_product(q_BHTK, k_BHUK, v_BHUK, visible, scale_).transpose(1, 2);
   return at::scaled_dot_product_attention(
@@ -176,6 +207,14 @@ void Gqa::Config::describe(Schema<Config>& schema) {
   schema.field("bias", &Config::bias, "biases of query, key and value");
   schema.field("output_bias", &Config::output_bias, "bias of the output projection");
   schema.field("position", &Config::position, "turns queries and keys");
+  schema.field(
+      "qk_norm", &Config::qk_norm, "of each query and key head before it is turned (Qwen3)");
+  schema
+      .field("sliding_window",
+             &Config::sliding_window,
+             "a query sees this many keys, its own included; absent: all")
+      .min(1)
+      .unit("tokens");
   schema
       .field("kernel", &Config::kernel, "how the product is computed; auto: the fastest that fits")
       .one_of({"auto", "eager", "sdpa"});

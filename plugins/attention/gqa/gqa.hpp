@@ -8,6 +8,7 @@
 #include "mortise/schema.hpp"
 #include "mortise/torch/attention.hpp"
 #include "mortise/torch/linear.hpp"
+#include "mortise/torch/norm.hpp"
 #include "mortise/torch/position.hpp"
 
 namespace mortise::attention::gqa {
@@ -21,6 +22,8 @@ class Gqa final : public Attention {
     bool bias = false;
     bool output_bias = false;
     Use<Position> position = Use<Position>("rope");
+    Use<Norm> qk_norm;
+    std::optional<int64_t> sliding_window;
     std::string kernel = "auto";
     static void describe(Schema<Config>& schema);
   };
@@ -42,9 +45,11 @@ class Gqa final : public Attention {
                         const at::Tensor& v_BGUK) const;
 
   int64_t heads_, kv_heads_, head_dim_, layer_;
+  int64_t window_;  // keys that a query sees, its own included
   double scale_;
   Kernel kernel_;
   std::shared_ptr<Linear> q_, k_, v_, o_;
+  std::shared_ptr<Norm> q_norm_, k_norm_;  // null: none
   std::shared_ptr<Position> position_;
 };
 

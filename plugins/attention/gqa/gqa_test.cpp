@@ -1,6 +1,8 @@
 #include "gqa.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,13 +30,29 @@ struct AddPosition final : mortise::Position {
   }
 };
 
+/// Another scale for every component of a head, without parameters.
+struct Ramp final : mortise::Norm {
+  at::Tensor forward(const at::Tensor& x) override {
+    return x * at::linspace(0.5, 2, x.size(-1), x.options());
+  }
+};
+
 struct FakeHost final : mortise::Host {
-  void* make(std::string_view, const Value&, const void*) override {
+  void* make(std::string_view interface_id, const Value&, const void* args) override {
+    if (interface_id == mortise::Norm::kInterface) {
+      CHECK(static_cast<const mortise::NormArgs*>(args)->width == kHeadDim);
+      return static_cast<mortise::Norm*>(new Ramp);
+    }
     return static_cast<mortise::Position*>(new AddPosition);
   }
 };
 
-Gqa make_gqa(const std::string& kernel) {
+struct Extras {
+  std::optional<int64_t> window;
+  bool norm = false;
+};
+
+Gqa make_gqa(const std::string& kernel, const Extras& extras = {}) {
   static FakeHost host;
   Value position = Value::table();
   position["type"] = "fake";
@@ -46,6 +64,8 @@ Gqa make_gqa(const std::string& kernel) {
   config.output_bias = true;
   config.position = Use<mortise::Position>(position, &host);
   config.kernel = kernel;
+  config.sliding_window = extras.window;
+  if (extras.norm) config.qk_norm = Use<mortise::Norm>(position, &host);
   AttentionArgs args;
   args.width = kWidth;
   return Gqa(config, args);
@@ -71,7 +91,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 }
 
 /// The definition, in loops over doubles.  One row; prefix_* may be undefined.
-at::Tensor by_hand(Gqa& attention, const BlockInput& in) {
+at::Tensor by_hand(Gqa& attention, const BlockInput& in, const Extras& extras = {}) {
   std::vector<at::Tensor> p;
   for (const auto& parameter : attention.parameters())
     p.push_back(parameter.tensor.detach().to(at::kDouble));
@@ -79,8 +99,10 @@ at::Tensor by_hand(Gqa& attention, const BlockInput& in) {
   const int64_t tokens = x.size(0),
                 prefix = in.prefix_k_BGPK.defined() ? in.prefix_k_BGPK.size(2) : 0;
   const at::Tensor shift = 0.01 * (in.positions_BT[0] + prefix).unsqueeze(1).unsqueeze(1);
-  const at::Tensor q = (at::linear(x, p[0], p[1]).view({tokens, kHeads, kHeadDim}) + shift);
-  const at::Tensor k = (at::linear(x, p[2], p[3]).view({tokens, kGroups, kHeadDim}) + shift);
+  const at::Tensor scale =
+      extras.norm ? at::linspace(0.5, 2, kHeadDim, at::kDouble) : at::ones({kHeadDim}, at::kDouble);
+  const at::Tensor q = at::linear(x, p[0], p[1]).view({tokens, kHeads, kHeadDim}) * scale + shift;
+  const at::Tensor k = at::linear(x, p[2], p[3]).view({tokens, kGroups, kHeadDim}) * scale + shift;
   const at::Tensor v = at::linear(x, p[4], p[5]).view({tokens, kGroups, kHeadDim});
   at::Tensor heads = at::zeros({tokens, kHeads, kHeadDim}, at::kDouble);
   for (int64_t t = 0; t < tokens; ++t)
@@ -95,6 +117,7 @@ at::Tensor by_hand(Gqa& attention, const BlockInput& in) {
       if (in.offsets_S.defined())
         for (int64_t s = 0; s < in.offsets_S.size(0); ++s)
           if (in.offsets_S[s].item<int64_t>() <= t) first = in.offsets_S[s].item<int64_t>();
+      if (extras.window) first = std::max(first, t + 1 - *extras.window);
       for (int64_t u = first; u <= t; ++u) {
         keys.push_back(k[u][g]);
         values.push_back(v[u][g]);
@@ -128,19 +151,32 @@ TEST_SUITE("attention.gqa") {
       in.prefix_k_BGPK = at::randn({1, kGroups, 2, kHeadDim});
       in.prefix_v_BGPK = at::randn({1, kGroups, 2, kHeadDim});
     }
-    for (const std::string kernel : {"auto", "eager", "sdpa"}) {
-      CAPTURE(kernel);
-      Gqa attention = make_gqa(kernel);
-      fill(attention);
-      CHECK(difference(attention.forward(in).detach(), by_hand(attention, in)) < 1e-6);
-    }
+    const Extras kinds[] = {{}, {3, false}, {1, false}, {7, false}, {{}, true}, {2, true}};
+    for (const std::string kernel : {"auto", "eager", "sdpa"})
+      for (const Extras& extras : kinds) {
+        CAPTURE(kernel);
+        CAPTURE(extras.window.value_or(0));
+        CAPTURE(extras.norm);
+        Gqa attention = make_gqa(kernel, extras);
+        fill(attention);
+        const at::Tensor expected = by_hand(attention, in, extras);
+        CHECK(difference(attention.forward(in).detach(), expected) < 1e-6);
+        const c10::InferenceMode
+            inference;  // another product is chosen where no gradient is wanted
+        CHECK(difference(attention.forward(in), expected) < 1e-6);
+      }
   }
 
   TEST_CASE("chunks through a cache give what the whole sequence gives") {
     const c10::InferenceMode inference;
+    std::optional<int64_t> window;
+    SUBCASE("all keys are seen") {}
+    SUBCASE("a window shorter than the first chunk") { window = 3; }
+    SUBCASE("a window longer than the first chunk") { window = 5; }
+    SUBCASE("only the token itself is seen") { window = 1; }
     for (const std::string kernel : {"auto", "eager", "sdpa"}) {
       CAPTURE(kernel);
-      Gqa attention = make_gqa(kernel);
+      Gqa attention = make_gqa(kernel, {window, false});
       fill(attention);
       const BlockInput whole = input_of(at::randn({2, 9, kWidth}));
       const at::Tensor expected = attention.forward(whole);

@@ -1,4 +1,5 @@
-// x = W[id]: a table of V learned vectors, not scaled (LLaMA).
+// x = W[id]: a table of V learned vectors, not scaled (LLaMA); with a position x = W[id] + P[t]
+// (GPT-2).
 #include "token.hpp"
 
 #include <ATen/ATen.h>
@@ -7,11 +8,22 @@
 
 namespace mortise::embedding::token {
 
-Token::Token(const EmbeddingArgs& args)
-    : weight_VD_(add_parameter("weight", {args.vocab, args.width}, args.build, Init::normal())) {}
+Token::Token(const Config& config, const EmbeddingArgs& args)
+    : weight_VD_(add_parameter("weight", {args.vocab, args.width}, args.build, Init::normal())) {
+  if (config.position.empty()) return;
+  PositionArgs position;
+  position.build = args.build;
+  position.width = args.width;
+  position_ = add_child("position", std::shared_ptr<Position>(config.position.make(position)));
+}
 
-at::Tensor Token::forward(const at::Tensor& ids_BT, const at::Tensor&) {
-  return at::embedding(weight_VD_, ids_BT);
+at::Tensor Token::forward(const at::Tensor& ids_BT, const at::Tensor& positions_BT) {
+  const at::Tensor x_BTD = at::embedding(weight_VD_, ids_BT);
+  return position_ == nullptr ? x_BTD : position_->embed(x_BTD, positions_BT);
+}
+
+void Token::Config::describe(Schema<Config>& schema) {
+  schema.field("position", &Config::position, "added to the vectors; absent: nothing");
 }
 
 }  // namespace mortise::embedding::token

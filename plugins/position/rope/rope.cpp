@@ -8,11 +8,18 @@
 //   llama3   wavelengths λ = 2π/f: λ < original/high → f;  λ > original/low → f/factor;  between:
 //   linear blend with
 //            s = (original/λ − low) / (high − low):  (1−s)·f/factor + s·f
+//   dynamic  theta · (factor·L/original − (factor − 1))^(K/(K−2)) for a text of L > original tokens
+//   yarn     blend of f/factor and f by a ramp over the pairs between those that turn beta_slow and
+//            beta_fast times in the original context; cos and sin times 0.1·ln(factor) + 1
+//            (Peng et al., arXiv:2309.00071, §3.2–3.4)
+// A fraction turns only the first int(fraction·K) components of a head (GPT-NeoX, GPT-J); K is then
+// their number.
 // All of it in fp32 in the order of the reference: at position 10,000 one ulp of f is an angle of
 // 1e-3.
 #include "rope.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ATen/ATen.h>
 
@@ -37,26 +44,67 @@ at::Tensor llama3(const at::Tensor& frequencies, const Scaling& scaling) {
   return at::where(is_long.logical_or(is_short), scaled, blended);
 }
 
+/// The pair that turns `rotations` times in the original context (yarn, a real number).
+double pair_of(double rotations, const Config& config, int64_t head_dim) {
+  const double original = static_cast<double>(config.scaling.original_max_position);
+  return static_cast<double>(head_dim) * std::log(original / (rotations * 2 * kPi)) /
+         (2 * std::log(config.theta));
+}
+
+at::Tensor yarn(const at::Tensor& wavelengths, const Config& config, int64_t head_dim) {
+  const Scaling& scaling = config.scaling;
+  double low = pair_of(scaling.beta_fast, config, head_dim),
+         high = pair_of(scaling.beta_slow, config, head_dim);
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(head_dim - 1));
+  if (low == high) high += 0.001;
+  const at::Tensor ramp = ((at::arange(head_dim / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
+  const at::Tensor kept = 1 - ramp, divided = 1.0 / (scaling.factor * wavelengths);
+  return divided * (1 - kept) + 1.0 / wavelengths * kept;
+}
+
 std::string table_key(const Config& config, int64_t head_dim) {
   const Scaling& s = config.scaling;
-  return fmt::format("position/rope {} {} {} {} {} {} {}",
+  return fmt::format("position/rope {} {} {} {} {} {} {} {} {} {} {}",
                      config.theta,
                      head_dim,
                      s.type,
                      s.factor,
                      s.low_freq_factor,
                      s.high_freq_factor,
-                     s.original_max_position);
+                     s.original_max_position,
+                     s.beta_fast,
+                     s.beta_slow,
+                     s.truncate,
+                     attention_factor(s));
 }
 
 }  // namespace
 
-at::Tensor inverse_frequencies(const Config& config, int64_t head_dim) {
+double attention_factor(const Scaling& scaling) {
+  if (scaling.type != "yarn") return 1;
+  return scaling.attention_factor.value_or(
+      scaling.factor <= 1 ? 1 : 0.1 * std::log(scaling.factor) + 1);
+}
+
+at::Tensor inverse_frequencies(const Config& config, int64_t head_dim, int64_t context) {
   const at::Tensor exponents =
       at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / static_cast<double>(head_dim);
-  const at::Tensor frequencies = 1.0 / at::pow(config.theta, exponents);
+  double theta = config.theta;
+  const int64_t original = config.scaling.original_max_position;
+  if (config.scaling.type == "dynamic" && context > original) {
+    const double width = static_cast<double>(head_dim), factor = config.scaling.factor,
+                 times = static_cast<double>(context) / static_cast<double>(original);
+    theta *= std::pow(factor * times - (factor - 1), width / (width - 2));
+  }
+  const at::Tensor wavelengths = at::pow(theta, exponents), frequencies = 1.0 / wavelengths;
   if (config.scaling.type == "linear") return frequencies / config.scaling.factor;
   if (config.scaling.type == "llama3") return llama3(frequencies, config.scaling);
+  if (config.scaling.type == "yarn") return yarn(wavelengths, config, head_dim);
   return frequencies;
 }
 
@@ -65,24 +113,42 @@ Table::Table(const Config& config, int64_t head_dim, int64_t num_positions)
 
 void Table::reserve(int64_t num_positions, at::Device device) {
   const bool is_defined = cos_PK_.defined();
-  if (is_defined && cos_PK_.size(0) >= num_positions && cos_PK_.device() == device) return;
+  const int64_t context = config_.scaling.type == "dynamic"
+                              ? std::max(num_positions, config_.scaling.original_max_position)
+                              : 0;
+  if (is_defined && cos_PK_.size(0) >= num_positions && cos_PK_.device() == device &&
+      context_ == context)
+    return;
+  context_ = context;
   wanted_ = std::max(wanted_, num_positions);
   if (is_defined && cos_PK_.size(0) < num_positions)
     wanted_ = std::max(wanted_, 2 * cos_PK_.size(0));  // token by token would be quadratic
   // Tables outlive an inference-mode call and must stay usable by autograd.
   const c10::InferenceMode off(false);
-  const at::Tensor positions = at::arange(wanted_, at::kFloat).unsqueeze(1);
-  const at::Tensor angles_PK = positions * inverse_frequencies(config_, head_dim_).unsqueeze(0);
-  cos_PK_ = angles_PK.cos().to(device);
-  sin_PK_ = angles_PK.sin().to(device);
+  // Beyond the original context dynamic tables last for one length only.
+  const bool is_exact = context_ > config_.scaling.original_max_position;
+  const at::Tensor positions =
+      at::arange(is_exact ? num_positions : wanted_, at::kFloat).unsqueeze(1);
+  const at::Tensor angles_PK =
+      positions * inverse_frequencies(config_, head_dim_, context_).unsqueeze(0);
+  const double factor = attention_factor(config_.scaling);
+  cos_PK_ = angles_PK.cos().mul_(factor).to(device);
+  sin_PK_ = angles_PK.sin().mul_(factor).to(device);
 }
 
 Rope::Rope(Config config, const PositionArgs& args) {
-  MORTISE_CHECK(args.head_dim > 0 && args.head_dim % 2 == 0,
-                "rope turns pairs, so the width of a head must be even, got {}",
+  MORTISE_CHECK(args.head_dim > 0,
+                "rope turns queries and keys: give it to the attention, not to the embedding");
+  turned_dim_ = static_cast<int64_t>(static_cast<double>(args.head_dim) * config.fraction);
+  MORTISE_CHECK(turned_dim_ > 0 && turned_dim_ % 2 == 0,
+                "rope turns pairs, so the width of a head times fraction must be even, got {} of "
+                "{}",
+                turned_dim_,
                 args.head_dim);
-  table_ = share_part<Table>(args.build, table_key(config, args.head_dim), [&] {
-    return std::make_unique<Table>(config, args.head_dim, args.build.max_seq_len);
+  MORTISE_CHECK(config.scaling.type != "dynamic" || turned_dim_ > 2,
+                "dynamic scaling of rope needs more than one pair a head");
+  table_ = share_part<Table>(args.build, table_key(config, turned_dim_), [&] {
+    return std::make_unique<Table>(config, turned_dim_, args.build.max_seq_len);
   });
 }
 
@@ -92,12 +158,21 @@ std::pair<at::Tensor, at::Tensor> Rope::rotate(const at::Tensor& q_BTHK,
   if (positions_BT.numel() == 0) return {q_BTHK, k_BTGK};
   const int64_t largest = positions_BT.max().item<int64_t>();
   table_->reserve(largest + 1, q_BTHK.device());
-  return {ops::rope(q_BTHK, table_->cos(), table_->sin(), positions_BT),
-          ops::rope(k_BTGK, table_->cos(), table_->sin(), positions_BT)};
+  if (turned_dim_ == q_BTHK.size(3))
+    return {ops::rope(q_BTHK, table_->cos(), table_->sin(), positions_BT),
+            ops::rope(k_BTGK, table_->cos(), table_->sin(), positions_BT)};
+  const auto turn_first = [&](const at::Tensor& x_BTHK) {
+    const at::Tensor first = x_BTHK.narrow(3, 0, turned_dim_).contiguous();
+    return at::cat({ops::rope(first, table_->cos(), table_->sin(), positions_BT),
+                    x_BTHK.narrow(3, turned_dim_, x_BTHK.size(3) - turned_dim_)},
+                   3);
+  };
+  return {turn_first(q_BTHK), turn_first(k_BTGK)};
 }
 
 void Scaling::describe(Schema<Scaling>& schema) {
-  schema.field("type", &Scaling::type, "rule of scaling").one_of({"default", "linear", "llama3"});
+  schema.field("type", &Scaling::type, "rule of scaling")
+      .one_of({"default", "linear", "dynamic", "llama3", "yarn"});
   schema.field("factor", &Scaling::factor, "how many times longer the context becomes").min(1);
   schema.field("low_freq_factor", &Scaling::low_freq_factor, "llama3: longer waves are divided")
       .above(0);
@@ -108,16 +183,31 @@ void Scaling::describe(Schema<Scaling>& schema) {
   schema
       .field("original_max_position",
              &Scaling::original_max_position,
-             "llama3: context of pre-training")
+             "dynamic, llama3, yarn: context of pre-training")
       .min(1)
       .unit("tokens");
+  schema.field("beta_fast", &Scaling::beta_fast, "yarn: pairs that turn more often in it stay")
+      .above(0);
+  schema
+      .field("beta_slow", &Scaling::beta_slow, "yarn: pairs that turn less often in it are divided")
+      .above(0);
+  schema.field("truncate", &Scaling::truncate, "yarn: the ramp begins and ends at whole pairs");
+  schema
+      .field("attention_factor",
+             &Scaling::attention_factor,
+             "yarn: scales cosine and sine; absent: 0.1 ln(factor) + 1")
+      .above(0);
 }
 
 void Config::describe(Schema<Config>& schema) {
   schema.field("theta", &Config::theta, "base of the wavelengths").above(1);
+  schema.field("fraction", &Config::fraction, "part of each head that is turned (GPT-NeoX)")
+      .above(0)
+      .max(1);
   schema.field("scaling", &Config::scaling, "longer contexts than in pre-training");
   schema.rule("scaling.low_freq_factor < scaling.high_freq_factor",
               "low_freq_factor must be smaller than high_freq_factor");
+  schema.rule("scaling.beta_slow < scaling.beta_fast", "beta_slow must be smaller than beta_fast");
 }
 
 }  // namespace mortise::position::rope

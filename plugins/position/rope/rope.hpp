@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mortise/schema.hpp"
@@ -16,11 +17,16 @@ struct Scaling {
   double low_freq_factor = 1;
   double high_freq_factor = 4;
   int64_t original_max_position = 8192;
+  double beta_fast = 32;
+  double beta_slow = 1;
+  bool truncate = true;
+  std::optional<double> attention_factor;
   static void describe(Schema<Scaling>& schema);
 };
 
 struct Config {
   double theta = 10000;
+  double fraction = 1;
   Scaling scaling;
   static void describe(Schema<Config>& schema);
 };
@@ -30,7 +36,8 @@ struct Config {
 class Table final : public Component {
  public:
   Table(const Config& config, int64_t head_dim, int64_t num_positions);
-  /// Makes the tables reach `num_positions` and live on `device`; a table never shrinks.
+  /// Makes the tables reach `num_positions` and live on `device`; a table never shrinks.  With
+  /// dynamic scaling they are those of a text of exactly that length.
   void reserve(int64_t num_positions, at::Device device);
 
   const at::Tensor& cos() const { return cos_PK_; }
@@ -40,11 +47,16 @@ class Table final : public Component {
  private:
   Config config_;
   int64_t head_dim_, wanted_;
+  int64_t context_ = 0;         // dynamic: the length that the frequencies are for
   at::Tensor cos_PK_, sin_PK_;  // fp32, K is half the head here
 };
 
-/// Frequencies of one head, fp32.  Shapes: → [head_dim / 2].
-at::Tensor inverse_frequencies(const Config& config, int64_t head_dim);
+/// Frequencies of `head_dim` turned components, fp32; `context` is the length of the text, for
+/// dynamic scaling.  Shapes: → [head_dim / 2].
+at::Tensor inverse_frequencies(const Config& config, int64_t head_dim, int64_t context = 0);
+
+/// What cosine and sine are multiplied by: 1 except for yarn.
+double attention_factor(const Scaling& scaling);
 
 class Rope final : public Position {
  public:
@@ -56,6 +68,7 @@ class Rope final : public Position {
                                            const at::Tensor& positions_BT) override;
 
  private:
+  int64_t turned_dim_;  // the first components of a head; the rest passes
   std::shared_ptr<Table> table_;
 };
 

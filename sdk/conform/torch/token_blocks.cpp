@@ -23,7 +23,7 @@ FfnArgs block_args<Ffn>(const BuildContext& build) {
 
 template <>
 PositionArgs block_args<Position>(const BuildContext& build) {
-  return {build, kHeadDim};
+  return {build, kHeadDim, kWidth};
 }
 
 template <>
@@ -148,6 +148,21 @@ void position_turns(Factory& f) {
   }
 }
 
+void position_embeds(Factory& f) {
+  const auto position = filled<Position>(f);
+  const at::Tensor x = randn({2, 5, kWidth}, f.seed());
+  const at::Tensor positions = at::arange(5).unsqueeze(0).expand({2, 5}).contiguous();
+  const at::Tensor out = position->embed(x.clone(), positions);
+  MORTISE_EXPECT(out.sizes() == x.sizes(), "embeddings change their shape");
+  expect_finite(out, "embeddings");
+  for (const int64_t token : {0, 2, 4})
+    expect_close(
+        position->embed(x.narrow(1, token, 1).clone(), positions.narrow(1, token, 1).contiguous()),
+        out.narrow(1, token, 1),
+        1e-5,
+        "an embedding by itself");
+}
+
 void position_far(Factory& f) {
   const auto position = filled<Position>(f);
   const at::Tensor q = randn({1, 1, 1, kHeadDim}, f.seed());
@@ -195,6 +210,7 @@ Suite position_suite() {
   return {"position",
           example_block_args<Position>,
           with_block_checks<Position>({{"turns each token by its own position", position_turns},
+                                       {"embeds each token by its own position", position_embeds},
                                        {"is finite at far positions", position_far}})};
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mortise/component.hpp"
@@ -25,7 +26,9 @@ struct TensorRule {
     Rename,     // ours = theirs[0]
     Concat,     // ours = concatenation of theirs along dim, in `sizes` rows each
     Stack,      // ours = theirs stacked along a new dim
-    Slice,      // ours = theirs[0] narrowed along dim to [begin, begin + sizes[0])
+    Slice,      // ours = theirs[0] viewed as `view`, narrowed along dim to [begin, begin +
+                // sizes[0]), permuted by `order`, shaped as `shape`; an empty list leaves its step
+                // out.  The slices of one tensor are joined again when it is written.
     Transpose,  // ours = theirs[0] transposed (two dimensions)
     Permute     // ours = theirs[0] viewed as `view`, permuted by `order`, viewed back
   };
@@ -36,6 +39,15 @@ struct TensorRule {
   int64_t begin = 0;
   std::vector<int64_t> sizes;
   std::vector<int64_t> view, order;
+  std::vector<int64_t> shape;   // Slice: of ours
+  std::vector<int64_t> stored;  // Slice with a view: of theirs[0]
+
+  static TensorRule rename(std::string ours, std::string theirs) {
+    TensorRule rule;
+    rule.ours = std::move(ours);
+    rule.theirs.push_back(std::move(theirs));
+    return rule;
+  }
 };
 
 class MORTISE_API Architecture : public Component {
@@ -49,7 +61,7 @@ class MORTISE_API Architecture : public Component {
     return layout_fingerprint({MORTISE_COMMON_TYPES,
                                MORTISE_TYPE(TensorRule),
                                MORTISE_MEMBER(TensorRule, theirs),
-                               MORTISE_MEMBER(TensorRule, order)});
+                               MORTISE_MEMBER(TensorRule, stored)});
   }
 
   /// Says whether this config.json is of this architecture.   Thread: [any-thread], as all calls
@@ -66,6 +78,10 @@ class MORTISE_API Architecture : public Component {
 
   /// Names on disk that are known and not needed; `*` stands for any run of characters.
   virtual std::vector<std::string> ignored() const { return {}; }
+
+  /// A prefix of names on disk that a folder may leave out ("transformer."): files of the bare body
+  /// of a model have no such prefix.  Written names have it.
+  virtual std::string optional_prefix() const { return {}; }
 };
 
 }  // namespace mortise
