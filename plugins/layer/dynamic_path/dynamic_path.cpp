@@ -164,6 +164,7 @@ void DynamicPath::Config::describe(Schema<Config>& schema) {
              &Config::pool,
              "what the router sees of a sample: its first token (causal), or the mean of all")
       .one_of({"first", "mean"});
+  schema.needs("unpacked");  // batch.packing = false
 }
 
 }  // namespace mortise::layer::dynamic_path

@@ -7,9 +7,9 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "mortise/torch/parallel_for.hpp"
 #include "mortise/torch/routing.hpp"
 
 namespace mortise {
@@ -44,7 +44,7 @@ struct ByItem {
 template <class T>
 void sum_items(const ByItem& by_item, const T* out, const T* w, T* y, int64_t width) {
   const auto items = static_cast<int64_t>(by_item.begin.size()) - 1;
-  at::parallel_for(0, items, kGrain, [&](int64_t first, int64_t last) {
+  parallel_for(0, items, kGrain, [&](int64_t first, int64_t last) {
     for (int64_t n = first; n < last; ++n) {
       T* row = y + n * width;
       std::fill(row, row + width, T(0));
@@ -70,7 +70,7 @@ void spread(const int64_t* item,
             T* grad_w,
             int64_t assignments,
             int64_t width) {
-  at::parallel_for(0, assignments, kGrain, [&](int64_t first, int64_t last) {
+  parallel_for(0, assignments, kGrain, [&](int64_t first, int64_t last) {
     for (int64_t m = first; m < last; ++m) {
       const T* from = grad + item[m] * width;
       const T *kept = out + m * width, factor = w[m];
