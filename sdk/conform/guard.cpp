@@ -5,7 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "memory_state.hpp"
+#include "mortise/fixtures.hpp"
+
 #include "suites.hpp"
 
 namespace mortise::conform {
@@ -56,7 +57,7 @@ void restores(Factory& f) {
   const auto one = make<Guard>(f);
   for (int64_t step = 1; step <= 137; ++step) one->before_update(healthy(step));
   one->observe(137, "dev.loss", 3);
-  MemoryState state;
+  testing::MemoryState state;
   one->state(state);
   state.rewind();
   const auto two = make<Guard>(f);

@@ -22,7 +22,7 @@ TEST_SUITE("routing.dispatch") {
       for (const at::ScalarType dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
         const at::Tensor out_MD = at::randn({8, width}).to(dtype), weight_M = at::randn({8});
         const at::Tensor y_ND = combine_items(out_MD, weight_M, places(), 7);
-        CHECK(y_ND.scalar_type() == dtype);
+        CHECK((y_ND.scalar_type() == dtype));
         at::Tensor expected = at::zeros({7, width}, at::kDouble);
         for (int64_t m = 0; m < 8; ++m)
           expected[places()[m].item<int64_t>()] +=

@@ -110,7 +110,7 @@ TEST_SUITE("routing.mixtral") {
       const OpenedModel opened = open_model(folder_of(name), host(), catalog());
       const auto architecture = make_named<Architecture>("mixtral");
       const auto format = make_named<WeightFormat>("hf_safetensors");
-      const TempDir temp;
+      const testing::TempDir temp;
       save_weights(*opened.model, temp.path, *format, *architecture, opened.spec, at::kFloat);
       const auto written = read_tensors(temp.path + "/model.safetensors"),
                  original = read_tensors(folder_of(name) + "/model.safetensors");

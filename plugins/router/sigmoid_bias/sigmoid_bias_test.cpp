@@ -164,7 +164,7 @@ TEST_SUITE("router.sigmoid_bias") {
     REQUIRE(tensors.size() == 2);
     CHECK(tensors[1].name == "e_score_correction_bias");
     CHECK(tensors[1].is_buffer);
-    CHECK(tensors[1].tensor.scalar_type() == at::kFloat);
+    CHECK((tensors[1].tensor.scalar_type() == at::kFloat));
     CHECK_FALSE(tensors[1].tensor.requires_grad());
   }
 
