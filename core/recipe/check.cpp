@@ -14,6 +14,17 @@
 
 namespace mortise::core {
 
+namespace {
+
+// What a component needs that takes rows of one document.
+constexpr std::string_view kUnpacked = "unpacked";
+
+bool has(const std::vector<std::string>& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+}  // namespace
+
 // The tables and slots as a tree; the child "*" stands for names that the user chooses.
 struct Checker::Shape {
   std::string name;
@@ -222,6 +233,7 @@ constexpr std::string_view kUnpackedRows = "unpacked_rows";
 void Checker::capabilities() {
   for (const UsedComponent& use : used_)
     for (const std::string& need : use.needs) {
+      if (need == kUnpacked) continue;  // of the batch: packing() asks
       const bool met = std::any_of(used_.begin(), used_.end(), [&](const UsedComponent& other) {
         return std::find(other.provides.begin(), other.provides.end(), need) !=
                other.provides.end();
@@ -278,9 +290,18 @@ void Checker::packing(const Node& out) {
   }
   if (!is_on(mask)) return;
   for (const UsedComponent& use : used_) {
-    if (use.kind != "attention" || !use.is_checked ||
-        std::find(use.provides.begin(), use.provides.end(), "varlen") != use.provides.end())
+    if (!use.is_checked) continue;
+    if (has(use.needs, kUnpacked)) {
+      report("E305",
+             fmt::format("[{}] \"{}\" takes rows of one document, and batch.packing = true puts "
+                         "several into one",
+                         use.path,
+                         use.type),
+             use.origin)
+          .fix = "batch.packing = false";
       continue;
+    }
+    if (use.kind != "attention" || has(use.provides, "varlen")) continue;
     Diagnostic& d = report(
         "E305",
         fmt::format("[{}] \"{}\" lacks the capability `varlen`, which batch.packing = true needs: "

@@ -53,10 +53,11 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
   batch.targets_N = at::zeros({num_rows * width}, longs);
   at::Tensor mask_N = at::zeros({num_rows * width}, at::TensorOptions().dtype(at::kBool));
   batch.samples_N = at::full({num_rows * width}, -1, longs);
-  std::vector<int64_t> offsets = {0}, documents;
+  std::vector<int64_t> offsets = {0}, documents, first_documents;
   for (int64_t r = 0; r < num_rows; ++r) {
     int64_t place = r * width;
     int32_t segment = 0;
+    first_documents.push_back(rows.row(indices[static_cast<size_t>(r)]).front().document);
     for (const Piece& piece : rows.row(indices[static_cast<size_t>(r)])) {
       const int32_t* source = tokens.ids.data() + piece.begin;
       ++segment;
@@ -82,6 +83,7 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
   }
   batch.tokens.offsets_S = at::tensor(offsets, longs);
   if (batch.num_targets < num_rows * width) batch.mask_N = mask_N;
+  batch.tokens.kinds_B = pick(tokens.kinds, first_documents, at::kLong);
   batch.labels_S = pick(tokens.labels, documents, at::kLong);
   batch.pairs_S = pick(tokens.pairs, documents, at::kLong);
   batch.chosen_S = pick(tokens.chosen, documents, at::kBool);

@@ -123,6 +123,27 @@ void append(TokenSet& set, const std::vector<Encoded>& documents, const Record& 
   }
 }
 
+/// The number of a record's field `kind`; nothing when it has none.
+std::optional<int64_t> kind_of(const Record& record) {
+  const Value* kind = record.fields.find("kind");
+  if (kind == nullptr || kind->is_null()) return std::nullopt;
+  if (kind->is_int()) return kind_number(std::to_string(kind->as_int()));
+  if (kind->is_string()) return kind_number(kind->as_string());
+  throw DataError(fmt::format("record {}: the field `kind` must be an integer or a word, got {}",
+                              record.id,
+                              kind_name(kind->kind())));
+}
+
+/// Keeps the kind of the documents from `first` on.  All records have one, or none.
+void add_kind(TokenSet& set, int64_t first, std::optional<int64_t> kind, const std::string& id) {
+  const bool is_first = first == 0;
+  if (kind.has_value() ? !is_first && set.kinds.empty() : !set.kinds.empty())
+    throw DataError(
+        fmt::format("record {} has {} field `kind`, unlike those before it", id, kind ? "a" : "no"),
+        "give every record a kind, or none");
+  if (kind) set.kinds.resize(static_cast<size_t>(set.num_documents()), *kind);
+}
+
 /// How often a record of this weight occurs in one epoch.
 int64_t copies(double weight, const std::string& id, uint64_t seed) {
   const double whole = std::floor(weight);
@@ -180,10 +201,12 @@ TokenSet tokenize(const Tokenizer& tokenizer,
       const int64_t times =
           copies(sources.at(static_cast<size_t>(row.source)).weight, row.record.id, seed);
       for (int64_t copy = 0; copy < times; ++copy) {
+        const int64_t first = set.num_documents();
         append(set, block[i], row.record);
         if (!difficulty.empty())
           set.difficulty.resize(static_cast<size_t>(set.num_documents()),
                                 number_field(row.record, difficulty));
+        add_kind(set, first, kind_of(row.record), row.record.id);
       }
     }
   }

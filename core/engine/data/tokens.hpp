@@ -22,6 +22,7 @@ struct TokenSet {
   std::vector<int64_t> pairs;         // per document: its pair or −1, both in a row; empty: none
   std::vector<uint8_t> chosen;        // as long as pairs: 1 for the preferred one
   std::vector<double> difficulty;     // per document: the field of batch.curriculum.by
+  std::vector<int64_t> kinds;         // per document: kind_number() of its `kind`; empty: none
   bool has_eos = false;
 
   bool is_masked(int64_t token) const {

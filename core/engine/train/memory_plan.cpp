@@ -169,6 +169,7 @@ Costs measure_units(const Workspace& space, Host& host) {
   in.positions_BT = batch.tokens.positions_BT;
   in.segments_BT = batch.tokens.segments_BT;
   in.offsets_S = batch.tokens.offsets_S;
+  in.kinds_B = batch.tokens.kinds_B;
   in.x_BTD =
       at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options)
           .set_requires_grad(true);
