@@ -1,6 +1,7 @@
 // Generation: batches, stops, limits, and text that appears in whole characters.
+#include "mortise/text_stream.hpp"
+
 #include "core/engine/generate/generator.hpp"
-#include "core/engine/generate/text_stream.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;

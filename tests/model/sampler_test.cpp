@@ -1,5 +1,5 @@
 // Sampling: order of the processors, borders, and the distribution itself.
-#include "core/engine/generate/sampler.hpp"
+#include "mortise/sampler.hpp"
 
 #include <cmath>
 #include <limits>
@@ -11,8 +11,8 @@
 #include "mortise/error.hpp"
 
 using mortise::Philox;
-using mortise::core::pick;
-using mortise::core::Sampling;
+using mortise::pick;
+using mortise::Sampling;
 
 namespace {
 
@@ -93,13 +93,13 @@ TEST_SUITE("generate.sampler") {
   }
 
   TEST_CASE("values out of range and scores that are no numbers are refused") {
-    CHECK_THROWS_AS(mortise::core::check({.temperature = -1, .top_k = 0, .top_p = 1}),
+    CHECK_THROWS_AS(mortise::mortise::check({.temperature = -1, .top_k = 0, .top_p = 1}),
                     mortise::Error);
-    CHECK_THROWS_AS(mortise::core::check({.temperature = 1, .top_k = -1, .top_p = 1}),
+    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = -1, .top_p = 1}),
                     mortise::Error);
-    CHECK_THROWS_AS(mortise::core::check({.temperature = 1, .top_k = 0, .top_p = 0}),
+    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = 0, .top_p = 0}),
                     mortise::Error);
-    CHECK_THROWS_AS(mortise::core::check({.temperature = 1, .top_k = 0, .top_p = 1.5}),
+    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = 0, .top_p = 1.5}),
                     mortise::Error);
     Philox random(1, 1);
     const std::vector<float> logits = {0, std::nanf("")};

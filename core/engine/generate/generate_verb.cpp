@@ -9,9 +9,9 @@
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+#include "mortise/text_stream.hpp"
 
 #include "core/engine/generate/generator.hpp"
-#include "core/engine/generate/text_stream.hpp"
 #include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
 #include "core/engine/verbs.hpp"

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "mortise/sampler.hpp"
 #include "mortise/tokenizer.hpp"
 
-#include "core/engine/generate/sampler.hpp"
 #include "core/engine/model/language_model.hpp"
 
 namespace mortise::core {

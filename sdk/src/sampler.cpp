@@ -4,7 +4,7 @@
 // top_p keeps a token while the probability of all better ones together is below p, hence always
 // the best one.  Equal scores are ordered by id, so the draw does not depend on how they were
 // sorted.  Source: transformers' generation/logits_process.py.
-#include "core/engine/generate/sampler.hpp"
+#include "mortise/sampler.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,7 @@
 
 #include "mortise/error.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -84,4 +84,4 @@ int32_t pick(std::span<const float> logits, const Sampling& sampling, Philox& ra
   return candidates[kept - 1].id;
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -7,11 +7,11 @@
 
 #include "mortise/tokenizer.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 /// Holds back the bytes of a character that is not complete yet.   Thread: [one thread at a time].
 /// Lifetime: the tokenizer outlives it.
-class TextStream {
+class MORTISE_API TextStream {
  public:
   explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
@@ -29,4 +29,4 @@ class TextStream {
   size_t shown_ = 0;    // … and what the tokens up to here gave was shown
 };
 
-}  // namespace mortise::core
+}  // namespace mortise

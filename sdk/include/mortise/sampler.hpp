@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <span>
 
+#include "mortise/api.hpp"
 #include "mortise/random.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 struct Sampling {
   double temperature = 0;  // 0: greedy, the others are then not used
@@ -16,10 +17,10 @@ struct Sampling {
 };
 
 /// Throws: Error naming the value that is out of range.
-void check(const Sampling& sampling);
+MORTISE_API void check(const Sampling& sampling);
 
 /// The best token (the first of equals), or one drawn from what temperature, top_k and top_p leave.
 /// Throws: Error when a score is not a number.   Thread: [any-thread].
-int32_t pick(std::span<const float> logits, const Sampling& sampling, Philox& random);
+MORTISE_API int32_t pick(std::span<const float> logits, const Sampling& sampling, Philox& random);
 
-}  // namespace mortise::core
+}  // namespace mortise

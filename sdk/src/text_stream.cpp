@@ -1,11 +1,11 @@
 // A decoder may look at its neighbours (spaces, replaced bytes), so new tokens are decoded together
 // with those shown last, and what those gave alone is cut off.  The window stays short: the cost of
 // a token does not grow.
-#include "core/engine/generate/text_stream.hpp"
+#include "mortise/text_stream.hpp"
 
 #include <string_view>
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -35,4 +35,4 @@ std::string TextStream::fresh_text(bool is_final) {
   return all.substr(before.size());
 }
 
-}  // namespace mortise::core
+}  // namespace mortise
