@@ -79,7 +79,7 @@ Node Node::of(const Value& value, const Origin& origin) {
     for (const Value& item : value.as_array()) node.children.push_back(of(item, origin));
   } else if (value.is_table()) {
     for (const auto& [name, item] : value.as_table())
-      node.put(name, of(item, origin)).key_origin = origin;
+      if (!item.is_null()) node.put(name, of(item, origin)).key_origin = origin;  // no such key
   } else {
     node.scalar = value;
   }
