@@ -198,7 +198,7 @@ TEST_SUITE("model.rules") {
     const auto model = build_tiny(spec);
     const Fused architecture;
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
     for (auto& tensor : format.written)
       if (tensor.info.name == "body.interleaved") tensor.info.name = "interleaved";
@@ -216,7 +216,7 @@ TEST_SUITE("model.rules") {
     const auto model = build_tiny(spec);
     const Fused architecture;
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
     for (auto& tensor : format.written)
       if (tensor.info.name == "body.interleaved") tensor.info.shape = {48, 16};
@@ -245,7 +245,7 @@ TEST_SUITE("model.rules") {
     const Value spec = tiny_llama_spec();
     const auto model = build_tiny(spec);
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string message =
         message_of([&] { save_weights(*model, temp.path, format, Gap(), spec, at::kFloat); });
     CHECK(message.find("the slices of fused leave a gap or overlap") != std::string::npos);
