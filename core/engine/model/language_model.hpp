@@ -136,8 +136,8 @@ struct PartSize {
 
 std::vector<PartSize> count_parameters(const LanguageModel& model);
 
-/// Fills all parameters, or the adapter's, from their Init: numbers depend on seed and path only, not
-/// on threads or order.
+/// Fills all parameters, or the adapter's, from their Init: numbers depend on seed and path only,
+/// not on threads or order.
 enum class Initialise { All, Adapter };
 void initialise(LanguageModel& model,
                 uint64_t seed,
@@ -146,8 +146,8 @@ void initialise(LanguageModel& model,
                 Initialise which = Initialise::All);
 
 /// Streams weights from a directory through an architecture's name map; converts to the model's
-/// dtype. An adapter is left as it is, unless `with_adapter`.  Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and
-/// misshapen tensors, all at once.
+/// dtype. An adapter is left as it is, unless `with_adapter`.  Memory: the model and one tensor.
+/// Throws: DataError listing missing, unexpected and misshapen tensors, all at once.
 void load_weights(LanguageModel& model,
                   const WeightReader& reader,
                   const Architecture& architecture,

@@ -188,7 +188,7 @@ TEST_SUITE("adapter.lora") {
   TEST_CASE("a target that matches nothing lists the nearest names") {
     Block block;
     CHECK_THROWS_WITH_AS(attach(block, {{"targets", list({"q_prj"})}}),
-                         doctest::Contains("did you mean \"q_proj\"?"),
+                         doctest::Contains("\"q_prj\" matches nothing in this model; it has: q_proj"),
                          Error);
     Value ranks = Value::table();
     ranks["up_proj"] = 3;

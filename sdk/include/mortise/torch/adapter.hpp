@@ -22,14 +22,15 @@ struct AdapterArgs {
   int64_t width = 0;
   int64_t num_layers = 0;
   Value file;  // adapter_config.json of the folder that it continues from; null: none
-  /// The model is a stand-in with one layer of each kind (`plan`): patterns may match nothing in it.
+  /// The model is a stand-in with one layer of each kind (`plan`): patterns may match nothing in
+  /// it.
   bool is_sample = false;
 };
 
 /// One tensor of the adapter's file.
 struct AdapterTensor {
-  std::string name;   // as PEFT writes it: "base_model.model.….q_proj.lora_A.weight"
-  at::Tensor tensor;  // a handle; loading copies into it
+  std::string name;          // as PEFT writes it: "base_model.model.….q_proj.lora_A.weight"
+  at::Tensor tensor;         // a handle; loading copies into it
   bool is_computed = false;  // made from other tensors, so it is written and never loaded
 };
 
