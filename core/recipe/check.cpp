@@ -14,6 +14,17 @@
 
 namespace mortise::core {
 
+namespace {
+
+// What a component needs that takes rows of one document.
+constexpr std::string_view kUnpacked = "unpacked";
+
+bool has(const std::vector<std::string>& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+}  // namespace
+
 // The tables and slots as a tree; the child "*" stands for names that the user chooses.
 struct Checker::Shape {
   std::string name;
@@ -216,9 +227,6 @@ void Checker::recipe_rules(const Node& out) {
   }
 }
 
-// The one capability that a table of core provides: batch.packing = false.
-constexpr std::string_view kUnpackedRows = "unpacked_rows";
-
 void Checker::capabilities() {
   const auto is_attention = [](const UsedComponent& use) { return use.kind == "attention"; };
   const bool has_attention = std::any_of(used_.begin(), used_.end(), is_attention);
@@ -226,11 +234,12 @@ void Checker::capabilities() {
     for (const std::string& need : use.needs) {
       // The blocks of a stage's model.from are not known before that stage runs.
       if (use.kind == "adapter" && !has_attention) continue;
+      if (need == kUnpacked) continue;  // of the batch: packing() asks
       const bool met = std::any_of(used_.begin(), used_.end(), [&](const UsedComponent& other) {
         return std::find(other.provides.begin(), other.provides.end(), need) !=
                other.provides.end();
       });
-      if (met || need == kUnpackedRows) continue;
+      if (met) continue;
       Diagnostic& d = report(
           "E305",
           fmt::format(
@@ -270,21 +279,18 @@ void Checker::packing(const Node& out) {
   };
   if (task_ != "train" || !is_on(packing)) return;
   for (const UsedComponent& use : used_) {
-    if (std::find(use.needs.begin(), use.needs.end(), kUnpackedRows) == use.needs.end()) continue;
-    Diagnostic& d = report("E305",
-                           fmt::format("[{}] \"{}\" needs rows of one document each, and "
-                                       "batch.packing = true puts several into one",
-                                       use.path,
-                                       use.type),
-                           use.origin);
-    d.notes.push_back(fmt::format("batch.packing = true: {}", packing->origin.place()));
-    d.fix = "batch.packing = false";
-  }
-  if (!is_on(mask)) return;
-  for (const UsedComponent& use : used_) {
-    if (use.kind != "attention" || !use.is_checked ||
-        std::find(use.provides.begin(), use.provides.end(), "varlen") != use.provides.end())
+    if (!use.is_checked) continue;
+    if (has(use.needs, kUnpacked)) {
+      report("E305",
+             fmt::format("[{}] \"{}\" takes rows of one document, and batch.packing = true puts "
+                         "several into one",
+                         use.path,
+                         use.type),
+             use.origin)
+          .fix = "batch.packing = false";
       continue;
+    }
+    if (!is_on(mask) || use.kind != "attention" || has(use.provides, "varlen")) continue;
     Diagnostic& d = report(
         "E305",
         fmt::format("[{}] \"{}\" lacks the capability `varlen`, which batch.packing = true needs: "

@@ -1,7 +1,8 @@
 // TensorRule: every operation and its inverse, and the joining of slices when a folder is written.
+#include "mortise/names.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 #include "mortise/weight_format.hpp"
 
-#include "core/engine/model/tensor_rules.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;

@@ -5,7 +5,6 @@
 
 #include "mortise/testing.hpp"
 
-
 using namespace mortise;
 
 #define CHECK_CLOSE(actual, expected, rtol, atol) \
@@ -65,9 +64,9 @@ TEST_SUITE("adapter.ia3") {
     const at::Tensor le = block.named("model.layers.1.mlp.experts.down_proj.ia3.l");
     const at::Tensor mixed = (*block.experts)(h, borders);
     CHECK_CLOSE(mixed.narrow(0, 1, 2),
-                        at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
-                        1e-5,
-                        1e-5);
+                at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
+                1e-5,
+                1e-5);
     adapter->merge();
     CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
     CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
@@ -91,7 +90,8 @@ TEST_SUITE("adapter.ia3") {
     Value none = Value::array();
     none.as_array().emplace_back("up_proj");
     CHECK_THROWS_WITH_AS(
-        testing::make<Adapter>("ia3", {block.build, &block, 4, 2, {}, false}, {{"feedforward", none}}),
+        testing::make<Adapter>(
+            "ia3", {block.build, &block, 4, 2, {}, false}, {{"feedforward", none}}),
         doctest::Contains("\"up_proj\" matches nothing"),
         Error);
   }

@@ -8,7 +8,6 @@
 
 #include "mortise/testing.hpp"
 
-
 using namespace mortise;
 using mortise::adapter::lora::Lora;
 
@@ -139,9 +138,9 @@ TEST_SUITE("adapter.lora") {
         const int64_t begin = borders[static_cast<size_t>(e)],
                       length = borders[static_cast<size_t>(e) + 1] - begin;
         CHECK_CLOSE(y.narrow(0, begin, length),
-                            at::matmul(x.narrow(0, begin, length), weight.t()),
-                            1e-5,
-                            1e-5);
+                    at::matmul(x.narrow(0, begin, length), weight.t()),
+                    1e-5,
+                    1e-5);
       }
       CHECK(adapter->file_tensors().front().name ==
             "base_model.model.model.layers.1.mlp.experts.0.gate_proj.lora_A.weight");
@@ -187,9 +186,10 @@ TEST_SUITE("adapter.lora") {
 
   TEST_CASE("a target that matches nothing lists the nearest names") {
     Block block;
-    CHECK_THROWS_WITH_AS(attach(block, {{"targets", list({"q_prj"})}}),
-                         doctest::Contains("\"q_prj\" matches nothing in this model; it has: q_proj"),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        attach(block, {{"targets", list({"q_prj"})}}),
+        doctest::Contains("\"q_prj\" matches nothing in this model; it has: q_proj"),
+        Error);
     Value ranks = Value::table();
     ranks["up_proj"] = 3;
     CHECK_THROWS_WITH_AS(attach(block, {{"rank_pattern", ranks}, {"targets", list({"q_proj"})}}),

@@ -139,7 +139,8 @@ class Stack final : public Module {
 };
 
 const void* example_args(Factory&) {
-  // Each component gets a model of its own; a few are kept, so that the last components may live on.
+  // Each component gets a model of its own; a few are kept, so that the last components may live
+  // on.
   constexpr size_t kKept = 4;
   static std::deque<std::unique_ptr<Stack>> stacks;
   static std::deque<std::unique_ptr<AdapterArgs>> instances;

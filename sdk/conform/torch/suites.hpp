@@ -16,6 +16,8 @@ Suite norm_suite();
 Suite objective_suite();
 Suite optimizer_suite();
 Suite parallel_suite();
+Suite path_set_suite();
 Suite position_suite();
+Suite router_suite();
 
 }  // namespace mortise::conform

@@ -12,4 +12,6 @@ MORTISE_CONFORM_SUITES(mortise::conform::adapter_suite(),
                        mortise::conform::objective_suite(),
                        mortise::conform::optimizer_suite(),
                        mortise::conform::parallel_suite(),
-                       mortise::conform::position_suite());
+                       mortise::conform::path_set_suite(),
+                       mortise::conform::position_suite(),
+                       mortise::conform::router_suite());

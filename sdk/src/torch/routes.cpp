@@ -9,7 +9,12 @@
 
 namespace mortise {
 
-at::Tensor Routes::record() const { return at::stack({item_M, path_M}); }
+at::Tensor Routes::record() const {
+  const at::Tensor kept_2M = at::stack({item_M, path_M});
+  if (!dropped_2K.defined()) return kept_2M;
+  const at::Tensor dropped = at::stack({dropped_2K[0], -1 - dropped_2K[1]});
+  return at::cat({kept_2M, dropped}, 1);
+}
 
 Routes sorted_routes(const at::Tensor& item_M,
                      const at::Tensor& path_M,

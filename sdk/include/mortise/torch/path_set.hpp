@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "mortise/host.hpp"
 #include "mortise/torch/router.hpp"
@@ -38,6 +40,10 @@ class MORTISE_API PathSet : public Module {
   /// Granularity Sample: runs one path on the rows that were routed to it (one sample a row).
   /// Shapes: in.x_BTD → B×T×D.   Thread: [train-thread].
   virtual BlockOutput run_samples(int64_t path, const BlockInput& in);
+
+  /// Names of the paths, for routers by rule; empty: they have numbers only.   Thread:
+  /// [any-thread].
+  virtual std::vector<std::string> path_names() const { return {}; }
 };
 
 }  // namespace mortise

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "mortise/host.hpp"
@@ -20,7 +21,8 @@ enum class RouteGranularity { Token, Sample };
 struct RouterArgs {
   BuildContext build;
   int64_t width = 0;
-  int64_t num_paths = 0;  // of the path set; 0: it takes as many as the router says
+  int64_t num_paths = 0;                // of the path set; 0: it takes as many as the router says
+  std::vector<std::string> path_names;  // of the path set; empty: its paths have numbers only
 };
 
 /// N items of width D.  An item that is not valid (padding) is neither routed nor counted.
@@ -41,8 +43,11 @@ struct Routes {
   std::vector<NamedValue> losses;  // scaled by their own coefficients, per valid item
   std::vector<NamedValue> stats;   // detached scalars: "load_max", "entropy", "drop_rate", …
   at::Tensor counts_P;             // int64 valid items each path was given, before any drop
+  at::Tensor dropped_2K;           // int64 assignments over a capacity, items above paths;
+                                   // undefined: none.  They are no part of the list
 
-  /// The decisions, for a replay: int64 [2, M], items above paths.
+  /// The decisions, for a replay: int64 [2, M + K], items above paths; a dropped assignment to path
+  /// p has −1 − p.
   MORTISE_API at::Tensor record() const;
 };
 
@@ -59,7 +64,7 @@ class MORTISE_API Router : public Module {
                                MORTISE_TYPE(RouteInput),
                                MORTISE_MEMBER(RouteInput, replay_2M),
                                MORTISE_TYPE(Routes),
-                               MORTISE_MEMBER(Routes, counts_P)});
+                               MORTISE_MEMBER(Routes, dropped_2K)});
   }
 
   /// Scores in fp32.  Pure: state changes in after_step() only, so a replay is harmless; with

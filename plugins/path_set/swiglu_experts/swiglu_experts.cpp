@@ -1,0 +1,43 @@
+// y_m = W_down[e] (silu(W_gate[e] x_m) · W_up[e] x_m), e the expert of row m; rows arrive sorted by
+// expert, so each projection is one product per expert on its segment.
+// Sources: Shazeer, arXiv:2002.05202, eq. 6; Gale et al., MegaBlocks, arXiv:2211.15841 §4 (why
+// segments, not padded batches).
+#include "swiglu_experts.hpp"
+
+#include "mortise/plugin.hpp"
+#include "mortise/torch/ops.hpp"
+
+namespace mortise::path_set::swiglu_experts {
+
+SwigluExperts::SwigluExperts(Config config, const PathSetArgs& args) {
+  const int64_t experts = config.experts.value_or(args.num_paths);
+  MORTISE_CHECK(experts > 0, "nobody says how many experts there are: set experts in the router");
+  MORTISE_CHECK(args.num_paths == 0 || args.num_paths == experts,
+                "the path set has {} experts and the router {}",
+                experts,
+                args.num_paths);
+  const auto linear = [&](int64_t in, int64_t out, bool residual) {
+    return std::make_shared<GroupedLinear>(args.build, experts, in, out, residual);
+  };
+  gate_ = add_child("gate_proj", linear(args.width, config.hidden, /*residual=*/false));
+  up_ = add_child("up_proj", linear(args.width, config.hidden, /*residual=*/false));
+  down_ = add_child("down_proj", linear(config.hidden, args.width, /*residual=*/true));
+}
+
+at::Tensor SwigluExperts::run_tokens(const at::Tensor& x_MD, std::span<const int64_t> borders) {
+  return (*down_)(ops::swiglu((*gate_)(x_MD, borders), (*up_)(x_MD, borders)), borders);
+}
+
+void SwigluExperts::Config::describe(Schema<Config>& schema) {
+  schema.field("experts", &Config::experts, "number of experts; absent: those of the router")
+      .min(1);
+  schema.field("hidden", &Config::hidden, "inner width of an expert").required().min(1);
+}
+
+}  // namespace mortise::path_set::swiglu_experts
+
+MORTISE_PLUGIN("org.mortise.path_set.swiglu_experts",
+               MORTISE_VERSION,
+               "Apache-2.0",
+               mortise::component<mortise::path_set::swiglu_experts::SwigluExperts>(
+                   "swiglu_experts", "gated feed-forward experts, one product per expert"));
