@@ -227,18 +227,19 @@ void Checker::recipe_rules(const Node& out) {
   }
 }
 
-// The one capability that a table of core provides: batch.packing = false.
-constexpr std::string_view kUnpackedRows = "unpacked_rows";
-
 void Checker::capabilities() {
+  const auto is_attention = [](const UsedComponent& use) { return use.kind == "attention"; };
+  const bool has_attention = std::any_of(used_.begin(), used_.end(), is_attention);
   for (const UsedComponent& use : used_)
     for (const std::string& need : use.needs) {
+      // The blocks of a stage's model.from are not known before that stage runs.
+      if (use.kind == "adapter" && !has_attention) continue;
       if (need == kUnpacked) continue;  // of the batch: packing() asks
       const bool met = std::any_of(used_.begin(), used_.end(), [&](const UsedComponent& other) {
         return std::find(other.provides.begin(), other.provides.end(), need) !=
                other.provides.end();
       });
-      if (met || need == kUnpackedRows) continue;
+      if (met) continue;
       Diagnostic& d = report(
           "E305",
           fmt::format(
@@ -278,18 +279,6 @@ void Checker::packing(const Node& out) {
   };
   if (task_ != "train" || !is_on(packing)) return;
   for (const UsedComponent& use : used_) {
-    if (std::find(use.needs.begin(), use.needs.end(), kUnpackedRows) == use.needs.end()) continue;
-    Diagnostic& d = report("E305",
-                           fmt::format("[{}] \"{}\" needs rows of one document each, and "
-                                       "batch.packing = true puts several into one",
-                                       use.path,
-                                       use.type),
-                           use.origin);
-    d.notes.push_back(fmt::format("batch.packing = true: {}", packing->origin.place()));
-    d.fix = "batch.packing = false";
-  }
-  if (!is_on(mask)) return;
-  for (const UsedComponent& use : used_) {
     if (!use.is_checked) continue;
     if (has(use.needs, kUnpacked)) {
       report("E305",
@@ -301,7 +290,7 @@ void Checker::packing(const Node& out) {
           .fix = "batch.packing = false";
       continue;
     }
-    if (use.kind != "attention" || has(use.provides, "varlen")) continue;
+    if (!is_on(mask) || use.kind != "attention" || has(use.provides, "varlen")) continue;
     Diagnostic& d = report(
         "E305",
         fmt::format("[{}] \"{}\" lacks the capability `varlen`, which batch.packing = true needs: "

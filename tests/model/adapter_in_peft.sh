@@ -11,7 +11,7 @@ python=$MORTISE_GOLDEN_PYTHON
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/adapters"
-MORTISE_ADAPTERS_OUT="$work/adapters" "$build/bin/model_test" -tc="what is written again is the same adapter, with peft's names" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+MORTISE_ADAPTERS_OUT="$work/adapters" "$build/tests/model_test" -tc="what is written again*" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 for name in lora rslora dora ia3 prefix prefix_projection prompt; do
   base=$(sed -n 's/.*"base": "\(.*\)",/\1/p' "$source/tests/golden/adapters/$name/expected.json")
   "$build/bin/mortise" score --model "$source/tests/golden/llama/$base" --adapter "$work/adapters/$name" --ids 5,17,3,40,22,9,31,8 \

@@ -117,7 +117,7 @@ TEST_SUITE("model.adapter") {
   TEST_CASE("what is written again is the same adapter, with peft's names") {
     for (const std::string& name : kCases) {
       CAPTURE(name);
-      const TempDir temp;
+      const testing::TempDir temp;
       const OpenedModel first = open_base(name), second = open_base(name);
       open_adapter(*first.model, adapter_folder(name), host(), catalog());
       save_adapter(*first.model->adapter(), temp.path + "/again", "base");
@@ -301,7 +301,7 @@ TEST_SUITE("model.adapter") {
             attach_adapter(
                 *model, table_of(R"({"type": "lora", "targets": ["k_prj"]})"), host(), {}, false);
           }).find("did you mean \"k_proj\"?") != std::string::npos);
-    const TempDir temp;
+    const testing::TempDir temp;
     write_file(temp.path + "/adapter_config.json", R"({"peft_type": "OFT"})");
     CHECK(message_of([&] {
             open_adapter(*model, temp.path, host(), catalog());
@@ -309,7 +309,7 @@ TEST_SUITE("model.adapter") {
   }
 
   TEST_CASE("an interrupted write leaves no folder, and nothing is overwritten") {
-    const TempDir temp;
+    const testing::TempDir temp;
     const auto model = adapted(table_of(kLora));
     save_adapter(*model->adapter(), temp.path + "/a", "");
     CHECK(!std::filesystem::exists(temp.path + "/a.part"));

@@ -23,7 +23,7 @@ struct Block final : Module {
 std::string trained(const Value& freeze) {
   Block block;
   const auto adapter =
-      testing::make<Adapter>("full", {block.build, &block, 2, 2}, {{"freeze", freeze}});
+      testing::make<Adapter>("full", {block.build, &block, 2, 2, {}, false}, {{"freeze", freeze}});
   std::string names;
   for (NamedTensor& tensor : block.parameters())
     if (tensor.tensor.requires_grad()) names += tensor.name + " ";

@@ -5,9 +5,10 @@
 
 #include "mortise/testing.hpp"
 
-#include "tests/support/close.hpp"
-
 using namespace mortise;
+
+#define CHECK_CLOSE(actual, expected, rtol, atol) \
+  CHECK(at::allclose((actual).to(at::kDouble), (expected).to(at::kDouble), rtol, atol))
 
 namespace {
 
@@ -47,7 +48,7 @@ TEST_SUITE("adapter.ia3") {
   TEST_CASE("scales the output of keys, bias included, and the input of the feed-forward part") {
     at::manual_seed(1);
     Block block;
-    const auto adapter = testing::make<Adapter>("ia3", {block.build, &block, 4, 2});
+    const auto adapter = testing::make<Adapter>("ia3", {block.build, &block, 4, 2, {}, false});
     block.fill();
     const at::Tensor x = at::randn({3, 4}), h = at::randn({3, 5});
     const at::Tensor lk = block.named("model.layers.0.self_attn.k_proj.ia3.l"),
@@ -56,25 +57,25 @@ TEST_SUITE("adapter.ia3") {
     CHECK(ld.sizes() == at::IntArrayRef({1, 5}));
     const at::Tensor key = (at::matmul(x, block.k->weight().t()) + block.k->bias()) * lk.flatten(),
                      out = at::matmul(h * ld, block.down->weight().t()) + block.down->bias();
-    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
 
     const std::vector<int64_t> borders = {0, 1, 3};
     const at::Tensor le = block.named("model.layers.1.mlp.experts.down_proj.ia3.l");
     const at::Tensor mixed = (*block.experts)(h, borders);
-    MORTISE_CHECK_CLOSE(mixed.narrow(0, 1, 2),
-                        at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
-                        1e-5,
-                        1e-5);
+    CHECK_CLOSE(mixed.narrow(0, 1, 2),
+                at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
+                1e-5,
+                1e-5);
     adapter->merge();
-    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
-    MORTISE_CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
+    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
   }
 
   TEST_CASE("trains the vectors only, and names them as PEFT does") {
     Block block;
-    const auto adapter = testing::make<Adapter>("ia3", {block.build, &block, 4, 2});
+    const auto adapter = testing::make<Adapter>("ia3", {block.build, &block, 4, 2, {}, false});
     for (NamedTensor& tensor : block.parameters())
       CHECK(tensor.tensor.requires_grad() == tensor.name.ends_with(".ia3.l"));
     const auto tensors = adapter->file_tensors();
@@ -89,7 +90,8 @@ TEST_SUITE("adapter.ia3") {
     Value none = Value::array();
     none.as_array().emplace_back("up_proj");
     CHECK_THROWS_WITH_AS(
-        testing::make<Adapter>("ia3", {block.build, &block, 4, 2}, {{"feedforward", none}}),
+        testing::make<Adapter>(
+            "ia3", {block.build, &block, 4, 2, {}, false}, {{"feedforward", none}}),
         doctest::Contains("\"up_proj\" matches nothing"),
         Error);
   }

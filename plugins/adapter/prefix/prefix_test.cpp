@@ -27,7 +27,11 @@ struct FakeLayer final : Layer {
     add_child("self_attn", std::make_shared<FakeAttention>(shape));
   }
 
-  BlockOutput forward(const BlockInput& in) override { return {in.x_BTD}; }
+  BlockOutput forward(const BlockInput& in) override {
+    BlockOutput out;
+    out.x_BTD = in.x_BTD;
+    return out;
+  }
 };
 
 struct Stack final : Module {
@@ -38,7 +42,7 @@ struct Stack final : Module {
 };
 
 std::unique_ptr<Adapter> attach(Stack& stack, const Value::Table& changes) {
-  auto adapter = testing::make<Adapter>("prefix", {{}, &stack, 8, 3}, changes);
+  auto adapter = testing::make<Adapter>("prefix", {{}, &stack, 8, 3, {}, false}, changes);
   at::manual_seed(1);
   for (NamedTensor& tensor : adapter->parameters())
     tensor.tensor.detach().copy_(at::randn(tensor.tensor.sizes()));

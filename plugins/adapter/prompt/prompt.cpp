@@ -110,7 +110,7 @@ void Prompt::Config::describe(Schema<Config>& schema) {
   schema.field("prompt",
                &Config::prompt,
                "a text to start from, cut or repeated to `tokens`: its embeddings in the base");
-  schema.needs("unpacked_rows");
+  schema.needs("unpacked");  // batch.packing = false
   schema.provides("peft_prompt_tuning");
 }
 

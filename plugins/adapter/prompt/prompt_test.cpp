@@ -13,7 +13,7 @@ namespace {
 struct Nothing final : Module {};
 
 std::unique_ptr<Adapter> attach(Nothing& model) {
-  auto adapter = testing::make<Adapter>("prompt", {{}, &model, 4, 1}, {{"tokens", 2}});
+  auto adapter = testing::make<Adapter>("prompt", {{}, &model, 4, 1, {}, false}, {{"tokens", 2}});
   for (NamedTensor& tensor : adapter->parameters()) tensor.tensor.detach().fill_(7);
   return adapter;
 }

@@ -3,6 +3,7 @@
 // device.  The model is two layers around real projections, with attention that honours a prefix.
 #include "mortise/torch/adapter.hpp"
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -138,12 +139,18 @@ class Stack final : public Module {
 };
 
 const void* example_args(Factory&) {
-  // Each component gets a model of its own, which outlives it.
-  static std::vector<std::unique_ptr<Stack>> stacks;
-  static std::vector<std::unique_ptr<AdapterArgs>> instances;
+  // Each component gets a model of its own; a few are kept, so that the last components may live
+  // on.
+  constexpr size_t kKept = 4;
+  static std::deque<std::unique_ptr<Stack>> stacks;
+  static std::deque<std::unique_ptr<AdapterArgs>> instances;
   stacks.push_back(std::make_unique<Stack>());
   instances.push_back(std::make_unique<AdapterArgs>(
       AdapterArgs{{}, stacks.back().get(), kWidth, kLayers, {}, false}));
+  if (stacks.size() > kKept) {
+    stacks.pop_front();
+    instances.pop_front();
+  }
   return instances.back().get();
 }
 

@@ -10,7 +10,7 @@ struct Model final : mortise::Module {
 
 TEST_CASE("a factor of two doubles the output, merged or not") {
   Model model;
-  const auto adapter = mortise::testing::make<mortise::Adapter>("@NAME@", {.build = {}, .model = &model, .width = 2, .num_layers = 1});
+  const auto adapter = mortise::testing::make<mortise::Adapter>("@NAME@", {.build = {}, .model = &model, .width = 2, .num_layers = 1, .file = {}, .is_sample = false});
   model.linear_->weight().detach().fill_(1);
   adapter->file_tensors().at(0).tensor.fill_(2);
   CHECK((*model.linear_)(at::ones({1, 2})).equal(at::full({1, 3}, 4.0)));
