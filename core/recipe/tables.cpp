@@ -59,6 +59,24 @@ void BatchTable::describe(Schema<BatchTable>& s) {
   s.field("shuffle", &BatchTable::shuffle, "a new order of documents in every epoch");
   s.field("overlong", &BatchTable::overlong, "a document longer than the window")
       .one_of({"split", "truncate", "error"});
+  s.field("stride",
+          &BatchTable::stride,
+          "from window to window when split; what windows share is trained once; 0: seq_len")
+      .unit("tokens")
+      .min(0);
+  s.field("curriculum", &BatchTable::curriculum, "easy rows first");
+}
+
+void CurriculumTable::describe(Schema<CurriculumTable>& s) {
+  s.field("by",
+          &CurriculumTable::by,
+          "\"length\", or a field with a number in every record (smaller is easier); empty: none");
+  s.field("over", &CurriculumTable::over, "share of the run after which all rows are drawn")
+      .above(0)
+      .max(1);
+  s.field("start", &CurriculumTable::start, "share of the rows that are drawn from at first")
+      .above(0)
+      .max(1);
 }
 
 void CheckpointTable::describe(Schema<CheckpointTable>& s) {
@@ -300,6 +318,12 @@ std::vector<RecipeRule> make_rules() {
        "keep one of them",
        train,
        {"run.tokens", "run.epochs"}},
+      {"E414",
+       "batch.stride <= batch.seq_len",
+       "batch.stride cannot be larger than batch.seq_len: tokens would be left out",
+       "",
+       train,
+       {"batch.stride", "batch.seq_len"}},
       {"E412",
        "batch.global % batch.micro == 0",
        "batch.global must be a multiple of batch.micro",

@@ -59,6 +59,14 @@ struct EmaTable {
   static void describe(Schema<EmaTable>& s);
 };
 
+/// [batch.curriculum]: easy rows first
+struct CurriculumTable {
+  std::string by;      // "length", or a field with a number in every record; empty: none
+  double over = 0.5;   // share of the run after which all rows are drawn
+  double start = 0.1;  // share of the rows that are drawn from at first
+  static void describe(Schema<CurriculumTable>& s);
+};
+
 /// [batch]
 struct BatchTable {
   int64_t seq_len = 256;
@@ -68,6 +76,8 @@ struct BatchTable {
   int64_t global = 8;         // rows per optimizer step; a multiple of micro
   bool shuffle = true;
   std::string overlong = "split";  // a document longer than the window: split, truncate, error
+  int64_t stride = 0;              // from window to window when split; 0: seq_len
+  CurriculumTable curriculum;
   static void describe(Schema<BatchTable>& s);
 };
 

@@ -5,9 +5,7 @@
 #include <filesystem>
 #include <map>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/pytext.hpp"
@@ -83,16 +81,9 @@ std::vector<SourceFile> list_source_files(const std::vector<std::string>& paths,
 }
 
 std::string fingerprint_of(const std::vector<SourceFile>& files) {
-  std::string digests;
-  for (const SourceFile& file : files) {
-    const auto mapped = MappedFile::open(file.path);
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical,
-                             XXH3_128bits(mapped->bytes().data(), mapped->bytes().size()));
-    digests.append(reinterpret_cast<const char*>(canonical.digest), sizeof canonical.digest);
-  }
-  const XXH128_hash_t all = XXH3_128bits(digests.data(), digests.size());
-  return fmt::format("xxh3:{:016x}{:016x}", all.high64, all.low64);
+  Digest all;
+  for (const SourceFile& file : files) all.add(file_digest(file.path));
+  return "xxh3:" + all.text();
 }
 
 SourceCursor::SourceCursor(const DataSourceArgs& share) : args(share) {

@@ -2,10 +2,10 @@
 #include <set>
 
 #include "mortise/torch/ops.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 
 #include "core/engine/generate/generator.hpp"
 #include "core/engine/generate/score.hpp"
-#include "core/engine/model/tensor_rules.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;

@@ -1,7 +1,8 @@
 // TensorRule: every operation and its inverse, and the joining of slices when a folder is written.
+#include "mortise/names.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 #include "mortise/weight_format.hpp"
 
-#include "core/engine/model/tensor_rules.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;
@@ -198,7 +199,7 @@ TEST_SUITE("model.rules") {
     const auto model = build_tiny(spec);
     const Fused architecture;
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
     for (auto& tensor : format.written)
       if (tensor.info.name == "body.interleaved") tensor.info.name = "interleaved";
@@ -216,7 +217,7 @@ TEST_SUITE("model.rules") {
     const auto model = build_tiny(spec);
     const Fused architecture;
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     save_weights(*model, temp.path, format, architecture, spec, at::kFloat);
     for (auto& tensor : format.written)
       if (tensor.info.name == "body.interleaved") tensor.info.shape = {48, 16};
@@ -245,7 +246,7 @@ TEST_SUITE("model.rules") {
     const Value spec = tiny_llama_spec();
     const auto model = build_tiny(spec);
     const MemoryFormat format;
-    const TempDir temp;
+    const testing::TempDir temp;
     const std::string message =
         message_of([&] { save_weights(*model, temp.path, format, Gap(), spec, at::kFloat); });
     CHECK(message.find("the slices of fused leave a gap or overlap") != std::string::npos);

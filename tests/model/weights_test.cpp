@@ -1,9 +1,9 @@
 // Loading and saving: every mistake in a folder is named, and what was saved is what was loaded.
 #include <cstring>
 
+#include "mortise/torch/tensor_rules.hpp"
 #include "mortise/weight_format.hpp"
 
-#include "core/engine/model/tensor_rules.hpp"
 #include "tests/model/fixture.hpp"
 
 using namespace mortise;

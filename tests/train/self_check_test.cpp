@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 
-#include "core/engine/model/tensor_rules.hpp"
 #include "core/engine/train/trainer.hpp"
 
 using namespace mortise;        // NOLINT: a test file

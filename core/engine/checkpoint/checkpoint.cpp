@@ -8,12 +8,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
-
-#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "mortise/error.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 
 namespace mortise::core {
 
@@ -16,34 +17,6 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 }
 
 }  // namespace
-
-Dtype dtype_of(at::ScalarType type) {
-  switch (type) {
-    case at::kBool:
-      return Dtype::Bool;
-    case at::kByte:
-      return Dtype::U8;
-    case at::kChar:
-      return Dtype::I8;
-    case at::kShort:
-      return Dtype::I16;
-    case at::kInt:
-      return Dtype::I32;
-    case at::kLong:
-      return Dtype::I64;
-    case at::kHalf:
-      return Dtype::F16;
-    case at::kBFloat16:
-      return Dtype::BF16;
-    case at::kFloat:
-      return Dtype::F32;
-    case at::kDouble:
-      return Dtype::F64;
-    default:
-      break;
-  }
-  throw Error(Code::Usage, fmt::format("tensors of type {} cannot be stored", c10::toString(type)));
-}
 
 std::string StateSaver::full(std::string_view name) const {
   return fmt::format("{}.{}", prefix_, name);
@@ -82,7 +55,7 @@ void write_tensors(const std::string& path, const NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
     safetensors::Entry entry;
     entry.name = name;
-    entry.dtype = dtype_of(tensor.scalar_type());
+    entry.dtype = file_dtype(tensor.scalar_type());
     entry.shape = tensor.sizes().vec();
     entries.push_back(std::move(entry));
   }
@@ -98,13 +71,13 @@ void read_tensor(const safetensors::File& file, const std::string& name, at::Ten
   const safetensors::Entry* entry = file.header().find(name);
   if (entry == nullptr) throw DataError(fmt::format("the checkpoint holds no tensor `{}`", name));
   MORTISE_ASSERT(target.defined(), "tensor {} is undefined here and defined in the file", name);
-  if (entry->dtype != dtype_of(target.scalar_type()) ||
+  if (entry->dtype != file_dtype(target.scalar_type()) ||
       at::IntArrayRef(entry->shape) != target.sizes())
     throw DataError(fmt::format("tensor `{}` is {} [{}] in the checkpoint and {} [{}] here",
                                 name,
                                 dtype_name(entry->dtype),
                                 fmt::join(entry->shape, ", "),
-                                dtype_name(dtype_of(target.scalar_type())),
+                                dtype_name(file_dtype(target.scalar_type())),
                                 fmt::join(target.sizes().vec(), ", ")));
   const auto bytes = file.data(*entry);
   const at::Tensor stored = at::from_blob(

@@ -60,6 +60,4 @@ void write_tensors(const std::string& path, const NamedTensors& tensors);
 /// Copies one tensor of a file into `target` (same shape and dtype).  Throws: DataError.
 void read_tensor(const safetensors::File& file, const std::string& name, at::Tensor& target);
 
-Dtype dtype_of(at::ScalarType type);
-
 }  // namespace mortise::core

@@ -28,6 +28,19 @@ at::Tensor pick(const std::vector<T>& list,
 
 }  // namespace
 
+ObjectiveInput objective_input(const Batch& batch, const at::Tensor& hidden_BTD, Head& head) {
+  ObjectiveInput input;
+  input.hidden_ND = hidden_BTD.reshape({-1, hidden_BTD.size(-1)});
+  input.head = &head;
+  input.targets_N = batch.targets_N;
+  input.mask_N = batch.mask_N;
+  input.samples_N = batch.samples_N;
+  input.labels_S = batch.labels_S;
+  input.pairs_S = batch.pairs_S;
+  input.chosen_S = batch.chosen_S;
+  return input;
+}
+
 Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int64_t> indices) {
   const auto num_rows = static_cast<int64_t>(indices.size());
   int64_t width = 1;
@@ -55,11 +68,11 @@ Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int
         batch.tokens.positions_BT.data_ptr<int64_t>()[place + i] = i;
         batch.tokens.segments_BT.data_ptr<int32_t>()[place + i] = segment;
         batch.targets_N.data_ptr<int64_t>()[place + i] = source[i + 1];
-        mask_N.data_ptr<bool>()[place + i] = i >= piece.masked;
+        mask_N.data_ptr<bool>()[place + i] = is_target(tokens, piece, i);
       }
       place += piece.length;
       offsets.push_back(place);
-      batch.num_targets += piece.length - piece.masked;
+      batch.num_targets += piece.targets;
       batch.num_inputs += piece.length;
     }
     for (; place < (r + 1) * width;

@@ -26,6 +26,10 @@ struct Batch {
   }
 };
 
+/// What an objective sees of a batch, besides normaliser, scale and references.
+/// Shapes: hidden_BTD.   Thread: [train-thread].
+ObjectiveInput objective_input(const Batch& batch, const at::Tensor& hidden_BTD, Head& head);
+
 /// Makes tensors of rows, each as long as the longest of them; what is missing is padding (segment
 /// 0, masked by position). Thread: [any-thread].
 Batch make_batch(const TokenSet& tokens, const RowSet& rows, std::span<const int64_t> indices);

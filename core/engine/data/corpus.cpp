@@ -3,11 +3,10 @@
 
 #include <algorithm>
 
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
-
-#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 
@@ -185,25 +184,6 @@ const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::strin
       fmt::format(
           "there is no data named `{}`; there are: {}", name, known.empty() ? "none" : known),
       fmt::format("add [data.eval.{}], or a `split` step to [data.pipeline] that makes it", name));
-}
-
-RowText row_text(const Record& record) {
-  const auto field = [&](const char* name) -> const std::string* {
-    const Value* value = record.fields.find(name);
-    return value != nullptr && value->is_string() ? &value->as_string() : nullptr;
-  };
-  if (const std::string* text = field("text")) return {*text, 0};
-  const std::string *prompt = field("prompt"), *response = field("response");
-  if (prompt != nullptr && response != nullptr)
-    return {*prompt + *response, static_cast<int64_t>(prompt->size())};
-  std::string keys;
-  for (const auto& [key, value] : record.fields.as_table())
-    keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
-  throw DataError(
-      fmt::format("record {} has no field `text`, nor `prompt` and `response`; it has: {}",
-                  record.id,
-                  keys.empty() ? "nothing" : keys),
-      "add a step to [data.pipeline] that makes `text`, for example type = \"prompt_template\"");
 }
 
 }  // namespace mortise::core

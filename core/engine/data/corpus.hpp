@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mortise/data_source.hpp"
+#include "mortise/document.hpp"
 #include "mortise/host.hpp"
 #include "mortise/transform.hpp"
 
@@ -52,14 +53,5 @@ Corpus load_corpus(const Value& recipe, Host& host);
 
 /// Returns a part.  Throws: DataError listing the parts there are.
 const std::vector<CorpusRow>& corpus_part(const Corpus& corpus, const std::string& name);
-
-/// The text that a language model reads: `text`, or `prompt` followed by `response`.  prompt_bytes:
-/// what is not trained. Throws: DataError naming the record.
-struct RowText {
-  std::string text;
-  int64_t prompt_bytes = 0;
-};
-
-RowText row_text(const Record& record);
 
 }  // namespace mortise::core

@@ -1,6 +1,7 @@
 // Making the tokenizer and encoding the records, in parallel over documents.
 #include "core/engine/data/tokens.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -25,7 +26,9 @@ void train_tokenizer(Tokenizer& tokenizer, const Value& table, const Corpus& cor
   trainable->train(
       [&](std::string& text) {
         if (next == rows.size()) return false;
-        text = row_text(rows[next++].record).text;
+        text.clear();
+        for (const DocumentText& document : row_documents(rows[next++].record))
+          text += joined(document, false);
         return true;
       },
       table.get("vocab", int64_t{4096}));
@@ -44,28 +47,32 @@ std::string folder_of(const Value& recipe, const Value& table, const std::string
 
 struct Encoded {
   std::vector<int32_t> ids;
-  int32_t prompt = 0;
+  std::vector<bool> masked;
 };
 
-Encoded encode_row(const Tokenizer& tokenizer,
-                   const Record& record,
-                   std::optional<int32_t> bos,
-                   std::optional<int32_t> eos) {
-  constexpr EncodeOptions plain{.add_special = false, .parse_special = false, .offsets = false};
-  const RowText row = row_text(record);
+// Neighbours of one kind are encoded as one text; elsewhere the border falls between tokens.
+Encoded encode_document(const Tokenizer& tokenizer, const DocumentText& document) {
+  const auto bos = tokenizer.special(SpecialToken::Bos), eos = tokenizer.special(SpecialToken::Eos);
   Encoded out;
   if (bos) out.ids.push_back(*bos);
-  const auto append = [&](std::string_view text) {
-    const std::vector<int32_t> ids = tokenizer.encode(text, plain).ids;
+  bool train = true;
+  for (size_t i = 0; i < document.size();) {
+    const Segment& first = document[i];
+    std::string text;
+    for (; i < document.size() && document[i].train == first.train &&
+           document[i].special == first.special;
+         ++i)
+      text += document[i].text;
+    if (text.empty()) continue;
+    const EncodeOptions options{
+        .add_special = false, .parse_special = first.special, .offsets = false};
+    const std::vector<int32_t> ids = tokenizer.encode(text, options).ids;
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
-  };
-  const auto border = static_cast<size_t>(row.prompt_bytes);
-  if (border > 0)
-    append(std::string_view(row.text).substr(
-        0, border));  // apart, so that the border falls between tokens
-  out.prompt = border > 0 ? static_cast<int32_t>(out.ids.size()) : 0;
-  append(std::string_view(row.text).substr(border));
+    train = first.train;
+    out.masked.resize(out.ids.size(), !train);
+  }
   if (eos) out.ids.push_back(*eos);
+  out.masked.resize(out.ids.size(), !train);  // the end belongs to what stands before it
   return out;
 }
 
@@ -80,14 +87,52 @@ std::optional<int64_t> kind_of(const Record& record) {
                               kind_name(kind->kind())));
 }
 
-/// Keeps the kind of the newest document.  All records have one, or none.
-void add_kind(TokenSet& set, std::optional<int64_t> kind, const std::string& id) {
-  const bool is_first = set.num_documents() == 1;
-  if (kind.has_value() ? !is_first && set.kinds.empty() : !set.kinds.empty())
-    throw DataError(
-        fmt::format("record {} has {} field `kind`, unlike those before it", id, kind ? "a" : "no"),
-        "give every record a kind, or none");
-  if (kind) set.kinds.push_back(*kind);
+std::vector<Encoded> encode_row(const Tokenizer& tokenizer, const Record& record) {
+  std::vector<Encoded> out;
+  for (const DocumentText& document : row_documents(record))
+    out.push_back(encode_document(tokenizer, document));
+  return out;
+}
+
+double number_field(const Record& record, const std::string& name) {
+  const Value* value = record.fields.find(name);
+  if (value != nullptr && value->is_number()) return value->as_float();
+  throw DataError(
+      fmt::format("record {} has no number `{}`, which batch.curriculum.by names", record.id, name),
+      "batch.curriculum.by = \"length\", or a field that every record has");
+}
+
+/// Sets the entry of the newest document; lists stay empty until the data has such a thing.
+template <class T>
+void note(std::vector<T>& list, int64_t documents, T absent, std::optional<T> value) {
+  if (!value && list.empty()) return;
+  list.resize(static_cast<size_t>(documents) - 1, absent);
+  list.push_back(value.value_or(absent));
+}
+
+void append(TokenSet& set, const std::vector<Encoded>& documents, const Record& record) {
+  const Value* label = record.fields.find("label");
+  const int64_t pair = set.num_documents();  // of its first document: unique
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const auto& [ids, masked] = documents[i];
+    if (std::find(masked.begin(), masked.end(), true) != masked.end() || !set.masked.empty()) {
+      set.masked.resize(set.ids.size(), false);
+      set.masked.insert(set.masked.end(), masked.begin(), masked.end());
+    }
+    set.ids.insert(set.ids.end(), ids.begin(), ids.end());
+    set.begins.push_back(set.num_tokens());
+    const bool has_label = label != nullptr && label->is_int(), is_pair = documents.size() == 2;
+    note<int64_t>(set.labels,
+                  set.num_documents(),
+                  -1,
+                  has_label ? std::optional(label->as_int()) : std::nullopt);
+    note<int64_t>(set.kinds, set.num_documents(), -1, kind_of(record));
+    note<int64_t>(set.pairs, set.num_documents(), -1, is_pair ? std::optional(pair) : std::nullopt);
+    note<uint8_t>(set.chosen,
+                  set.num_documents(),
+                  0,
+                  is_pair ? std::optional<uint8_t>(i == 0) : std::nullopt);
+  }
 }
 
 /// How often a record of this weight occurs in one epoch.
@@ -121,29 +166,36 @@ std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe,
   return tokenizer;
 }
 
+int64_t TokenSet::num_eos_trained() const {
+  int64_t count = 0;
+  for (int64_t d = 0; has_eos && d < num_documents(); ++d)
+    count += is_masked(begins[static_cast<size_t>(d) + 1] - 1) ? 0 : 1;
+  return count;
+}
+
 TokenSet tokenize(const Tokenizer& tokenizer,
                   const std::vector<CorpusRow>& rows,
                   const std::vector<SourceCount>& sources,
-                  uint64_t seed) {
-  const auto bos = tokenizer.special(SpecialToken::Bos), eos = tokenizer.special(SpecialToken::Eos);
+                  uint64_t seed,
+                  const std::string& difficulty) {
   TokenSet set;
-  set.has_eos = eos.has_value();
-  constexpr size_t kBlock = 16384;  // documents encoded before they are copied: bounds the memory
+  set.has_eos = tokenizer.special(SpecialToken::Eos).has_value();
+  constexpr size_t kBlock = 16384;  // records encoded before they are copied: bounds the memory
   for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
-    std::vector<Encoded> block(std::min(kBlock, rows.size() - begin));
+    std::vector<std::vector<Encoded>> block(std::min(kBlock, rows.size() - begin));
     parallel_for(0, static_cast<int64_t>(block.size()), 256, [&](int64_t from, int64_t to) {
       for (auto i = static_cast<size_t>(from); i < static_cast<size_t>(to); ++i)
-        block[i] = encode_row(tokenizer, rows[begin + i].record, bos, eos);
+        block[i] = encode_row(tokenizer, rows[begin + i].record);
     });
     for (size_t i = 0; i < block.size(); ++i) {
       const CorpusRow& row = rows[begin + i];
       const int64_t times =
           copies(sources.at(static_cast<size_t>(row.source)).weight, row.record.id, seed);
       for (int64_t copy = 0; copy < times; ++copy) {
-        set.ids.insert(set.ids.end(), block[i].ids.begin(), block[i].ids.end());
-        set.begins.push_back(set.num_tokens());
-        set.prompts.push_back(block[i].prompt);
-        add_kind(set, kind_of(row.record), row.record.id);
+        append(set, block[i], row.record);
+        if (!difficulty.empty())
+          set.difficulty.resize(static_cast<size_t>(set.num_documents()),
+                                number_field(row.record, difficulty));
       }
     }
   }

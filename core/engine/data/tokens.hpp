@@ -17,12 +17,29 @@ namespace mortise::core {
 struct TokenSet {
   std::vector<int32_t> ids;
   std::vector<int64_t> begins = {0};  // of each document, and the end of the last
-  std::vector<int32_t> prompts;       // per document: leading tokens that are read but not trained
-  std::vector<int64_t> labels;        // per document: its class; empty: the data has none
-  std::vector<int64_t> pairs;         // per document: its pair; empty: the data has none
-  std::vector<uint8_t> chosen;        // per document of a pair: 1 for the preferred one
-  std::vector<int64_t> kinds;  // per document: kind_number() of its field `kind`; empty: none
+  std::vector<bool> masked;           // per token: it is read, never a target; empty: none is
+  std::vector<int64_t> labels;        // per document: its class or −1; empty: the data has none
+  std::vector<int64_t> pairs;         // per document: its pair or −1, both in a row; empty: none
+  std::vector<uint8_t> chosen;        // as long as pairs: 1 for the preferred one
+  std::vector<int64_t> kinds;      // per document: kind_number() of its `kind` or −1; empty: none
+  std::vector<double> difficulty;  // per document: the field of batch.curriculum.by
   bool has_eos = false;
+
+  bool is_masked(int64_t token) const {
+    return !masked.empty() && masked[static_cast<size_t>(token)];
+  }
+
+  bool is_labelled(int64_t document) const {
+    return !labels.empty() && labels[static_cast<size_t>(document)] >= 0;
+  }
+
+  /// Documents from `document` on that belong together: 2 for a pair, else 1.
+  int64_t group_size(int64_t document) const {
+    return !pairs.empty() && pairs[static_cast<size_t>(document)] >= 0 ? 2 : 1;
+  }
+
+  /// Documents whose end-of-text token is trained.
+  int64_t num_eos_trained() const;
 
   int64_t num_documents() const { return static_cast<int64_t>(begins.size()) - 1; }
 
@@ -38,10 +55,12 @@ std::unique_ptr<Tokenizer> make_tokenizer(const Value& recipe,
                                           const std::string& saved = {});
 
 /// Encodes all rows, in order, each as often as its source's weight says (0.5: every other, chosen
-/// by seed and record).
+/// by seed and record).  difficulty: a numeric field of every record to keep; empty: none.
+/// Throws: DataError naming the record.
 TokenSet tokenize(const Tokenizer& tokenizer,
                   const std::vector<CorpusRow>& rows,
                   const std::vector<SourceCount>& sources,
-                  uint64_t seed);
+                  uint64_t seed,
+                  const std::string& difficulty = {});
 
 }  // namespace mortise::core

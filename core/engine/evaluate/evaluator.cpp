@@ -61,11 +61,13 @@ Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {
   batch.shuffle = false;
   if (batch.overlong == "error") batch.overlong = "split";
   batch.document_mask = true;
+  batch.curriculum = {};
+  out.tokens.labels.clear();  // a likelihood needs neither, and they forbid to split
+  out.tokens.pairs.clear();
   out.rows = std::make_unique<RowSet>(out.tokens, batch, 0);
-  for (const CorpusRow& row : rows) {
-    RowText text = row_text(row.record);
-    out.texts.push_back(text.text.substr(static_cast<size_t>(text.prompt_bytes)));
-  }
+  for (const CorpusRow& row : rows)
+    for (const DocumentText& document : row_documents(row.record))
+      out.texts.push_back(joined(document, true));
   return out;
 }
 

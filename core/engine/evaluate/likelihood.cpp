@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include "mortise/error.hpp"
 #include "mortise/torch/ops.hpp"
 
 namespace mortise::core {
@@ -23,8 +24,17 @@ Likelihoods empty_for(const TokenSet& tokens) {
 
 at::Tensor token_log_probs(Head& head, const at::Tensor& hidden_ND, const at::Tensor& targets_N) {
   at::NoGradGuard no_grad;
-  if (const auto dense = head.dense())
+  if (const auto dense = head.dense()) {
+    const int64_t last = targets_N.numel() == 0 ? 0 : targets_N.max().item<int64_t>();
+    if (last >= dense->weight_VD.size(0))
+      throw Error(Code::Usage,
+                  fmt::format("the head gives {} scores and a token has number {}: this model does "
+                              "not predict tokens, so it has no likelihood of a text",
+                              dense->weight_VD.size(0),
+                              last),
+                  "leave out the [eval.*] that need likelihoods, such as perplexity");
     return ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, targets_N);
+  }
   std::vector<at::Tensor> parts;
   for (int64_t begin = 0; begin < hidden_ND.size(0); begin += kChunk) {
     const int64_t count = std::min(kChunk, hidden_ND.size(0) - begin);
@@ -57,8 +67,9 @@ Likelihoods model_likelihoods(LanguageModel& model,
       const float* row = log_probs.data_ptr<float>() + static_cast<int64_t>(r) * width;
       for (const Piece& piece : rows.row(indices[r])) {
         const auto document = static_cast<size_t>(piece.document);
-        out.sums[document] += std::accumulate(row + piece.masked, row + piece.length, 0.0);
-        out.num_tokens[document] += piece.length - piece.masked;
+        for (int64_t i = 0; i < piece.length; ++i)
+          if (is_target(tokens, piece, i)) out.sums[document] += row[i];
+        out.num_tokens[document] += piece.targets;
         row += piece.length;
       }
     }
@@ -80,10 +91,11 @@ Likelihoods Unigram::likelihoods(const TokenSet& tokens, const RowSet& rows) con
   for (int64_t index = 0; index < rows.num_rows(); ++index)
     for (const Piece& piece : rows.row(index)) {
       const auto document = static_cast<size_t>(piece.document);
-      for (int64_t i = piece.masked; i < piece.length; ++i)
-        out.sums[document] += log_probability_.at(
-            static_cast<size_t>(tokens.ids[static_cast<size_t>(piece.begin + i + 1)]));
-      out.num_tokens[document] += piece.length - piece.masked;
+      for (int64_t i = 0; i < piece.length; ++i)
+        if (is_target(tokens, piece, i))
+          out.sums[document] += log_probability_.at(
+              static_cast<size_t>(tokens.ids[static_cast<size_t>(piece.begin + i + 1)]));
+      out.num_tokens[document] += piece.targets;
     }
   return out;
 }

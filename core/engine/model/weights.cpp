@@ -17,9 +17,9 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 
 #include "core/engine/model/language_model.hpp"
-#include "core/engine/model/tensor_rules.hpp"
 #include "core/recipe/suggest.hpp"
 
 namespace mortise::core {

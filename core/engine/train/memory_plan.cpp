@@ -86,9 +86,7 @@ struct Costs {
 };
 
 Batch first_batch(const Workspace& space) {
-  const RowOrder order(space.rows->num_rows(),
-                       space.tables.batch.shuffle,
-                       static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order = make_order(space);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < std::min(space.tables.batch.micro, space.tables.batch.global); ++i)
     indices.push_back(order.at(i));
@@ -189,11 +187,10 @@ Costs measure_units(const Workspace& space, Host& host) {
     in.x_BTD.mutable_grad().reset();
   });
   costs.objective = measure(meter, model->head(), [&] {
-    ObjectiveInput input;
-    input.hidden_ND = in.x_BTD.reshape({-1, model->width()});
-    input.head = &model->head();
-    input.targets_N = batch.targets_N;
-    input.mask_N = batch.mask_N;
+    ObjectiveInput input = objective_input(batch, in.x_BTD, model->head());
+    if (const Value* references = space.recipe.find("reference"))
+      for (const auto& [name, table] : references->as_table())
+        input.references.push_back({name, input.hidden_ND.detach().clone(), &model->head()});
     input.normaliser = static_cast<double>(std::max<int64_t>(1, batch.num_targets));
     return objective->forward(input).loss;
   });
@@ -249,6 +246,8 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
   MemoryPlan plan;
   for (const NamedTensor& tensor : whole->tensors())
     plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
+  if (const Value* references = space.recipe.find("reference"))  // a folder's counts as this one's
+    plan.weights *= 1 + static_cast<int64_t>(references->as_table().size());
   plan.gradients = trainable_bytes(*whole);
   const int64_t copies = 4 * trainable_elements(*whole);  // an fp32 copy of what is trained
   const bool has_masters = space.tables.run.dtype != "fp32" && space.tables.run.master;

@@ -73,22 +73,29 @@ void add_data(JobPlan& plan, const Workspace& space) {
                                part,
                                grouped(static_cast<int64_t>(rows.size())));
   const RowSet& rows = *space.rows;
+  const int64_t documents = space.tokens.num_documents(), eos = space.tokens.num_eos_trained();
   const int64_t capacity = rows.num_rows() * rows.seq_len();
   plan.text += fmt::format(
       "tokens     {} documents, {} tokens in {} rows × {} ({:.1f} % full), {} trained targets; EOS "
-      "trained: {}\n",
-      grouped(space.tokens.num_documents()),
+      "trained: {}{}\n",
+      grouped(documents),
       grouped(space.tokens.num_tokens()),
       grouped(rows.num_rows()),
       rows.seq_len(),
       percent(rows.total_inputs(), capacity),
       grouped(rows.total_targets()),
-      space.tokens.has_eos ? "yes" : "no");
+      eos == documents ? "yes"
+      : eos == 0       ? "no"
+                       : fmt::format("in {} documents", grouped(eos)),
+      rows.num_untrained() == 0 ? ""
+                                : fmt::format("; {} documents left out, nothing in them is trained",
+                                              grouped(rows.num_untrained())));
   plan.value["documents"] = space.tokens.num_documents();
   plan.value["tokens"] = space.tokens.num_tokens();
   plan.value["rows"] = rows.num_rows();
   plan.value["targets"] = rows.total_targets();
-  plan.value["eos_trained"] = space.tokens.has_eos;
+  plan.value["untrained_documents"] = rows.num_untrained();
+  plan.value["eos_trained"] = eos > 0;
 }
 
 void add_schedule(JobPlan& plan, const Workspace& space) {

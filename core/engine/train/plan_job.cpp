@@ -3,12 +3,14 @@
 // Options: plan: {json, notes}; data: {what: "stats" or "preview", rows, json}.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
@@ -73,6 +75,7 @@ Value stats_value(const Workspace& space) {
                         static_cast<double>(space.rows->num_rows() * space.rows->seq_len());
   out["rows"]["targets"] = space.rows->total_targets();
   out["rows"]["overlong_documents"] = space.rows->num_overlong();
+  out["rows"]["untrained_documents"] = space.rows->num_untrained();
   out["fingerprint"] = space.corpus.fingerprint;
   return out;
 }
@@ -113,46 +116,77 @@ std::string stats_text(const Workspace& space) {
                         bound,
                         grouped(count),
                         std::string(static_cast<size_t>(kBarWidth * count / most), '#'));
-  text += fmt::format("\nrows       {} × {}, {:.1f} % full, {} targets, {} documents cut\n",
-                      grouped(space.rows->num_rows()),
-                      space.rows->seq_len(),
-                      100.0 * static_cast<double>(space.rows->total_inputs()) /
-                          static_cast<double>(space.rows->num_rows() * space.rows->seq_len()),
-                      grouped(space.rows->total_targets()),
-                      space.rows->num_overlong());
+  text += fmt::format(
+      "\nrows       {} × {}, {:.1f} % full, {} targets, {} documents cut, {} left out (nothing "
+      "trained)\n",
+      grouped(space.rows->num_rows()),
+      space.rows->seq_len(),
+      100.0 * static_cast<double>(space.rows->total_inputs()) /
+          static_cast<double>(space.rows->num_rows() * space.rows->seq_len()),
+      grouped(space.rows->total_targets()),
+      space.rows->num_overlong(),
+      space.rows->num_untrained());
   return text;
 }
 
-// The documents of the first rows of training, decoded; ⟦ ⟧ hold what is trained.
+// The documents of the first rows of training, each as runs of {text, train}.
 Value preview_rows(const Workspace& space, int64_t count) {
-  const RowOrder order(space.rows->num_rows(),
-                       space.tables.batch.shuffle,
-                       static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order = make_order(space);
   Value rows = Value::array();
   for (int64_t i = 0; i < std::min(count, space.rows->num_rows()); ++i) {
     Value documents = Value::array();
     for (const Piece& piece : space.rows->row(order.at(i))) {
-      const auto ids = [&](int64_t from, int64_t to) {
-        return std::vector<int32_t>(space.tokens.ids.begin() + piece.begin + from,
-                                    space.tokens.ids.begin() + piece.begin + to);
+      Value runs = Value::array();
+      // The first token of a piece is never a target.
+      const auto trains = [&](int64_t token) {
+        return token > 0 && is_target(space.tokens, piece, token - 1);
       };
-      const int64_t trained = piece.masked + 1;  // the first token of a piece is never a target
-      documents.as_array().emplace_back(
-          fmt::format("{}⟦{}⟧",
-                      space.tokenizer->decode(ids(0, trained), false),
-                      space.tokenizer->decode(ids(trained, piece.length + 1), false)));
+      for (int64_t from = 0, to = 1; from <= piece.length; from = to++) {
+        while (to <= piece.length && trains(to) == trains(from)) ++to;
+        const std::vector<int32_t> ids(space.tokens.ids.begin() + piece.begin + from,
+                                       space.tokens.ids.begin() + piece.begin + to);
+        runs.as_array().push_back(Value::Table{{"text", space.tokenizer->decode(ids, false)},
+                                               {"train", trains(from)},
+                                               {"tokens", to - from}});
+      }
+      documents.as_array().push_back(std::move(runs));
     }
     rows.as_array().push_back(std::move(documents));
   }
   return rows;
 }
 
+// On a terminal what is trained is green and the rest grey, elsewhere ⟦ ⟧ hold it.
+void print_rows(const Value& rows) {
+  const bool colour = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  int64_t number = 0;
+  for (const Value& row : rows.as_array()) {
+    fmt::print("row {} ({} documents; {} is trained)\n",
+               ++number,
+               row.as_array().size(),
+               colour ? "\033[32mgreen\033[0m" : "⟦ ⟧");
+    for (const Value& document : row.as_array()) {
+      std::string line;
+      for (const Value& run : document.as_array()) {
+        const bool train = run.get("train", false);
+        line += fmt::format("{}{}{}",
+                            colour  ? train ? "\033[32m" : "\033[90m"
+                            : train ? "⟦"
+                                    : "",
+                            run.at("text").as_string(),
+                            colour  ? "\033[0m"
+                            : train ? "⟧"
+                                    : "");
+      }
+      fmt::print("  {}\n", line);
+    }
+  }
+}
+
 // The first rows of training as tensors: ids, positions, targets (−100 where masked) and segments,
 // each [rows, T].
 void write_batches(const Workspace& space, int64_t count, const std::string& path) {
-  const RowOrder order(space.rows->num_rows(),
-                       space.tables.batch.shuffle,
-                       static_cast<uint64_t>(space.tables.run.seed));
+  const RowOrder order = make_order(space);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < count; ++i) indices.push_back(order.at(i));
   const Batch batch = make_batch(space.tokens, *space.rows, indices);
@@ -212,11 +246,7 @@ int run_data(const EngineCall& call) {
     fmt::print("{}\n", to_json(rows));
     return 0;
   }
-  int64_t number = 0;
-  for (const Value& row : rows.as_array()) {
-    fmt::print("row {} ({} documents; ⟦ ⟧ is trained)\n", ++number, row.as_array().size());
-    for (const Value& document : row.as_array()) fmt::print("  {}\n", document.as_string());
-  }
+  print_rows(rows);
   return 0;
 }
 

@@ -3,10 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
-
-#include "core/engine/data/digest.hpp"
 
 namespace mortise::core {
 

@@ -30,9 +30,7 @@ Trainer::Trainer(const Workspace& space,
       references_(std::move(references)),
       updater_(space, *model_),
       guards_(space.recipe, *space.host),
-      order_(space.rows->num_rows(),
-             space.tables.batch.shuffle,
-             static_cast<uint64_t>(space.tables.run.seed)) {
+      order_(make_order(space)) {
   if (space.tables.ema.decay > 0) ema_ = std::make_unique<Ema>(*model_, space.tables.ema.decay);
 }
 
@@ -80,15 +78,7 @@ StepResult Trainer::step() {
 
 void Trainer::forward_backward(const Batch& batch, Window& window) {
   const HiddenOutput hidden = model_->forward(batch.tokens);
-  ObjectiveInput input;
-  input.hidden_ND = hidden.hidden_BTD.reshape({-1, hidden.hidden_BTD.size(-1)});
-  input.head = &model_->head();
-  input.targets_N = batch.targets_N;
-  input.mask_N = batch.mask_N;
-  input.samples_N = batch.samples_N;
-  input.labels_S = batch.labels_S;
-  input.pairs_S = batch.pairs_S;
-  input.chosen_S = batch.chosen_S;
+  ObjectiveInput input = objective_input(batch, hidden.hidden_BTD, model_->head());
   input.normaliser = window.normaliser;
   input.loss_scale = updater_.loss_scale();
   input.references = reference_hidden(references_, batch.tokens);

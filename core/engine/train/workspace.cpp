@@ -104,8 +104,12 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
     space.tokenizer = make_tokenizer(recipe, host, space.corpus, options.saved_tokenizer);
   if (options.train) {
     const auto seed = static_cast<uint64_t>(space.tables.run.seed);
-    space.tokens =
-        tokenize(*space.tokenizer, corpus_part(space.corpus, "train"), space.corpus.sources, seed);
+    const std::string& by = space.tables.batch.curriculum.by;
+    space.tokens = tokenize(*space.tokenizer,
+                            corpus_part(space.corpus, "train"),
+                            space.corpus.sources,
+                            seed,
+                            by == "length" ? "" : by);
     if (!space.tokens.has_eos)
       log::warn("the tokenizer has no end-of-text token: the model will not learn to stop");
     space.rows = std::make_unique<RowSet>(space.tokens, space.tables.batch, seed);
@@ -114,6 +118,10 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
                 space.rows->num_overlong(),
                 space.tables.batch.seq_len,
                 space.tables.batch.overlong);
+    if (space.rows->num_untrained() > 0)
+      log::warn("documents left out: nothing in them is trained count={} of={}",
+                space.rows->num_untrained(),
+                space.tokens.num_documents());
     space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
     if (!options.keep_train_texts && !evaluates_train(recipe)) {
       space.corpus.parts.erase("train");
@@ -123,6 +131,17 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
   }
   space.model_spec = spec_of(space);
   return space;
+}
+
+RowOrder make_order(const Workspace& space) {
+  const BatchTable& batch = space.tables.batch;
+  Ramp ramp;
+  if (!batch.curriculum.by.empty()) {
+    const double rows = static_cast<double>(space.total_steps * batch.global);
+    ramp = {static_cast<int64_t>(rows * batch.curriculum.over), batch.curriculum.start};
+  }
+  return {
+      space.rows->num_rows(), batch.shuffle, static_cast<uint64_t>(space.tables.run.seed), ramp};
 }
 
 std::shared_ptr<LanguageModel> build_base(const Value& spec,

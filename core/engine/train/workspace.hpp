@@ -50,6 +50,9 @@ struct WorkspaceOptions {
 /// Makes all of it.  Throws: DataError, Error.   Thread: [main-thread].
 Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions& options);
 
+/// Which row of the workspace is the n-th of the run.
+RowOrder make_order(const Workspace& space);
+
 /// Makes the device named by run.device; on the CPU it also begins to count tensor memory, so it
 /// comes first.
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host);

@@ -5,8 +5,7 @@
 #pragma once
 
 #include <cstdint>
-
-#include <c10/util/FunctionRef.h>
+#include <functional>
 
 #include "mortise/api.hpp"
 
@@ -18,6 +17,6 @@ namespace mortise {
 MORTISE_API void parallel_for(int64_t begin,
                               int64_t end,
                               int64_t grain,
-                              c10::function_ref<void(int64_t, int64_t)> body);
+                              const std::function<void(int64_t, int64_t)>& body);
 
 }  // namespace mortise

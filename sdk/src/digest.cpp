@@ -1,5 +1,5 @@
 // XXH3-128 over length-prefixed pieces.
-#include "core/engine/data/digest.hpp"
+#include "mortise/digest.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "mortise/file.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 struct Digest::State {
   XXH3_state_t hash;
@@ -38,4 +38,4 @@ std::string file_digest(const std::string& path) {
   return Digest().add(MappedFile::open(path)->bytes()).text();
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

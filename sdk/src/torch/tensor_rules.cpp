@@ -1,11 +1,11 @@
 // TensorRule in both directions.  Every operation is a view or one copy, and exactly invertible.
-#include "core/engine/model/tensor_rules.hpp"
+#include "mortise/torch/tensor_rules.hpp"
 
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -94,18 +94,30 @@ std::optional<at::ScalarType> scalar_type(Dtype dtype) {
 
 Dtype file_dtype(at::ScalarType type) {
   switch (type) {
-    case at::kFloat:
-      return Dtype::F32;
+    case at::kBool:
+      return Dtype::Bool;
+    case at::kByte:
+      return Dtype::U8;
+    case at::kChar:
+      return Dtype::I8;
+    case at::kShort:
+      return Dtype::I16;
+    case at::kInt:
+      return Dtype::I32;
+    case at::kLong:
+      return Dtype::I64;
     case at::kHalf:
       return Dtype::F16;
     case at::kBFloat16:
       return Dtype::BF16;
+    case at::kFloat:
+      return Dtype::F32;
     case at::kDouble:
       return Dtype::F64;
     default:
-      MORTISE_CHECK(false, "weights of this element type cannot be stored");
-      return Dtype::F32;
+      break;
   }
+  throw Error(Code::Usage, fmt::format("tensors of type {} cannot be stored", c10::toString(type)));
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -8,10 +8,12 @@
 #include <string>
 #include <string_view>
 
-namespace mortise::core {
+#include "mortise/api.hpp"
+
+namespace mortise {
 
 /// Order and borders of the added pieces count.   Thread: [one thread at a time].
-class Digest {
+class MORTISE_API Digest {
  public:
   Digest();
   ~Digest();
@@ -28,6 +30,6 @@ class Digest {
 };
 
 /// Digest of a file's bytes.  Throws: Error{Io}.
-std::string file_digest(const std::string& path);
+MORTISE_API std::string file_digest(const std::string& path);
 
-}  // namespace mortise::core
+}  // namespace mortise
