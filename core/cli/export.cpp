@@ -15,6 +15,7 @@ int run_export(const std::vector<std::string>& words) {
                                   {"architecture", OptionKind::Text},
                                   {"format", OptionKind::Text},
                                   {"verify", OptionKind::Integer},
+                                  {"merge-adapter", OptionKind::Flag},
                                   {"threads", OptionKind::Integer},
                                   {"json", OptionKind::Flag}});
   options["model"] = arguments.only("RUN_or_DIR");

@@ -11,6 +11,7 @@ int run_score(const std::vector<std::string>& words) {
   const Arguments arguments("score", words);
   const Value options = engine_options(arguments,
                                        {{"model", OptionKind::Text},
+                                        {"adapter", OptionKind::Text},
                                         {"text", OptionKind::Text},
                                         {"ids", OptionKind::Text},
                                         {"file", OptionKind::Text},

@@ -227,6 +227,9 @@ void Checker::recipe_rules(const Node& out) {
   }
 }
 
+// The one capability that a table of core provides: batch.packing = false.
+constexpr std::string_view kUnpackedRows = "unpacked_rows";
+
 void Checker::capabilities() {
   for (const UsedComponent& use : used_)
     for (const std::string& need : use.needs) {
@@ -235,7 +238,7 @@ void Checker::capabilities() {
         return std::find(other.provides.begin(), other.provides.end(), need) !=
                other.provides.end();
       });
-      if (met) continue;
+      if (met || need == kUnpackedRows) continue;
       Diagnostic& d = report(
           "E305",
           fmt::format(
@@ -273,7 +276,19 @@ void Checker::packing(const Node& out) {
   const auto is_on = [](const Node* node) {
     return node != nullptr && node->kind == Value::Kind::Bool && node->scalar.as_bool();
   };
-  if (task_ != "train" || !is_on(packing) || !is_on(mask)) return;
+  if (task_ != "train" || !is_on(packing)) return;
+  for (const UsedComponent& use : used_) {
+    if (std::find(use.needs.begin(), use.needs.end(), kUnpackedRows) == use.needs.end()) continue;
+    Diagnostic& d = report("E305",
+                           fmt::format("[{}] \"{}\" needs rows of one document each, and "
+                                       "batch.packing = true puts several into one",
+                                       use.path,
+                                       use.type),
+                           use.origin);
+    d.notes.push_back(fmt::format("batch.packing = true: {}", packing->origin.place()));
+    d.fix = "batch.packing = false";
+  }
+  if (!is_on(mask)) return;
   for (const UsedComponent& use : used_) {
     if (!use.is_checked) continue;
     if (has(use.needs, kUnpacked)) {

@@ -192,6 +192,13 @@ void ExportKeys::describe(Schema<ExportKeys>& s) {
   s.field(
        "verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none")
       .min(0);
+  s.field("merge_adapter",
+          &ExportKeys::merge_adapter,
+          "the adapter goes into the weights; false: it is written by itself, in PEFT's layout");
+}
+
+void AdapterKeys::describe(Schema<AdapterKeys>& s) {
+  s.field("from", &AdapterKeys::from, "a folder in PEFT's layout to continue from");
 }
 
 void GateKeys::describe(Schema<GateKeys>& s) {
@@ -251,7 +258,12 @@ std::vector<Slot> make_slots() {
        {},
        "the final norm; layers inherit it unless they name one"},
       {"model.head", "head/1.0", train, "", {}, "vectors → logits"},
-      {"adapter", "adapter/1.0", {}, "", {}, "what is trained instead of all weights"},
+      {"adapter",
+       "adapter/1.0",
+       {},
+       "",
+       fields<AdapterKeys>(),
+       "what is trained instead of all weights"},
       {"objective", "objective/1.0", train, "", {}, "what is minimised"},
       {"optimizer", "optimizer/1.0", train, "", fields<OptimizerKeys>(), "how parameters move"},
       {"schedule", "schedule/1.0", {}, "", {}, "factor on lr by step; absent: constant"},

@@ -154,6 +154,12 @@ struct OptimizerKeys {
   static void describe(Schema<OptimizerKeys>& s);
 };
 
+/// Slot keys of [adapter].
+struct AdapterKeys {
+  std::string from;  // a folder in PEFT's layout that it continues from; empty: a new one
+  static void describe(Schema<AdapterKeys>& s);
+};
+
 /// [reference.NAME]: a frozen model beside the trained one
 struct ReferenceTable {
   std::string from;  // a folder or run; empty: the weights that training starts from
@@ -194,6 +200,7 @@ struct ExportKeys {
   std::string architecture = "llama";
   std::string dtype = "fp32";
   int64_t verify = 4;  // rows whose logits are compared after reading the export back; 0: none
+  bool merge_adapter = false;  // false: an adapter with a file of its own is written instead
   static void describe(Schema<ExportKeys>& s);
 };
 

@@ -46,6 +46,10 @@ at::Tensor random_rows(int64_t rows, int64_t length, int64_t vocab) {
   return ids;
 }
 
+int64_t sample_length(const LanguageModel& model) {
+  return model.max_seq_len() > 0 ? std::min<int64_t>(64, model.max_seq_len()) : 64;
+}
+
 at::Tensor logits_of(LanguageModel& model, const at::Tensor& ids_BT) {
   const c10::InferenceMode inference;
   return model.head()
@@ -89,8 +93,7 @@ ExportReport verify(LanguageModel& model,
   const bool was_training = model.is_training();
   model.train(false);
   reread->train(false);
-  const int64_t length = model.max_seq_len() > 0 ? std::min<int64_t>(64, model.max_seq_len()) : 64;
-  const at::Tensor ids_BT = random_rows(options.verify, length, model.vocab());
+  const at::Tensor ids_BT = random_rows(options.verify, sample_length(model), model.vocab());
   const at::Tensor expected = logits_of(model, ids_BT), found = logits_of(*reread, ids_BT);
   model.train(was_training);
   ExportReport report;
@@ -105,6 +108,52 @@ ExportReport verify(LanguageModel& model,
 }
 
 }  // namespace
+
+Value Agreement::to_value() const {
+  Value out = Value::table();
+  out["max_logit_difference"] = max_difference;
+  out["relative_difference"] = relative;
+  out["kl"] = kl;
+  out["top1_agreement"] = top1;
+  out["tokens"] = tokens;
+  return out;
+}
+
+at::Tensor sample_logits(LanguageModel& model, int64_t rows) {
+  const bool was_training = model.is_training();
+  model.train(false);
+  const at::Tensor ids_BT = random_rows(rows, sample_length(model), model.vocab());
+  const at::Tensor logits_NV = logits_of(model, ids_BT);
+  model.train(was_training);
+  return logits_NV;
+}
+
+Agreement agreement(const at::Tensor& first_NV, const at::Tensor& second_NV) {
+  const c10::InferenceMode inference;
+  Agreement out;
+  out.max_difference = (second_NV - first_NV).abs().max().item<double>();
+  out.relative = out.max_difference / std::max(1e-30, first_NV.abs().max().item<double>());
+  const at::Tensor first = at::log_softmax(first_NV.to(at::kDouble), -1);
+  const at::Tensor second = at::log_softmax(second_NV.to(at::kDouble), -1);
+  out.kl = (first.exp() * (first - second)).sum(-1).mean().item<double>();
+  out.top1 = (first_NV.argmax(-1) == second_NV.argmax(-1)).to(at::kDouble).mean().item<double>();
+  out.tokens = first_NV.size(0);
+  return out;
+}
+
+Agreement merge_adapter(LanguageModel& model, int64_t rows) {
+  constexpr double kMostInFp32 = 1e-3;
+  const at::Tensor before_NV = sample_logits(model, std::max<int64_t>(1, rows));
+  model.adapter()->merge();
+  const Agreement report = agreement(before_NV, sample_logits(model, std::max<int64_t>(1, rows)));
+  const bool is_fp32 = model.parameters().front().tensor.scalar_type() == at::kFloat;
+  if (!(report.relative <= kMostInFp32) && is_fp32)
+    throw Error(Code::Internal,
+                fmt::format("merging the adapter moved the logits by {:.3g} of the largest",
+                            report.relative),
+                "export it unmerged (merge_adapter = false), and report the bug with the recipe");
+  return report;
+}
 
 ExportReport export_model(LanguageModel& model,
                           const Value& spec,
@@ -122,8 +171,8 @@ ExportReport export_model(LanguageModel& model,
   ExportReport report;
   if (options.verify > 0)
     report = verify(model, spec, architecture, format, host, directory, options);
-  for (const NamedTensor& parameter : model.parameters())
-    report.parameters += parameter.tensor.numel();
+  for (const NamedTensor& tensor : model.base_tensors())
+    report.parameters += tensor.is_buffer ? 0 : tensor.tensor.numel();
   return report;
 }
 

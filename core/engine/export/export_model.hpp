@@ -22,6 +22,25 @@ struct ExportReport {
       0;  // of logits, relative to the largest; 0 when dtype is the model's own
 };
 
+/// How far two models agree on the next token, over all tokens of random rows.
+struct Agreement {
+  double max_difference = 0;  // of logits
+  double relative = 0;        // the same over the largest logit
+  double kl = 0;              // mean KL divergence of the second from the first, nats
+  double top1 = 1;            // share of tokens with the same likeliest successor
+  int64_t tokens = 0;
+
+  Value to_value() const;
+};
+
+/// Logits of `rows` random rows, without dropout.  Shapes: → [rows × T, V], fp32.
+at::Tensor sample_logits(LanguageModel& model, int64_t rows);
+Agreement agreement(const at::Tensor& first_NV, const at::Tensor& second_NV);
+
+/// Folds the adapter into the base weights and compares the logits before and after.
+/// Throws: Error when it cannot be folded, or fp32 logits moved by more than rounding does.
+Agreement merge_adapter(LanguageModel& model, int64_t rows);
+
 /// Writes config.json, weights and tokenizer files.  `hf_config` keeps the token ids of a foreign
 /// model; null: they come from the tokenizer, which may be null too. Throws: Error{Io}; Error when
 /// the architecture cannot express the model; Error{Internal} when what was read back differs.

@@ -1,13 +1,15 @@
 // `mortise export`: a run, a checkpoint or a foreign folder → a folder that transformers loads.
 //
-// Options: model, to, dtype (fp32, bf16, fp16), architecture, format, verify, json.
+// Options: model, to, dtype (fp32, bf16, fp16), architecture, format, verify, merge_adapter, json.
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+#include "mortise/torch/adapter_tools.hpp"
 
 #include "core/engine/export/export_model.hpp"
 #include "core/engine/model/open_model.hpp"
@@ -85,6 +87,15 @@ int run_export(const EngineCall& call) {
   how.dtype = dtype_of(options.get("dtype", "fp32"));
   how.verify = options.get("verify", how.verify);
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
+  const bool has_file =
+      opened.model->has_adapter() && !opened.model->adapter()->file_tensors().empty();
+  if (has_file && !options.get("merge_adapter", false)) {
+    save_adapter(*opened.model->adapter(), to, opened.base);
+    fmt::print("exported the adapter of {} to {}\n", opened.weights, to);
+    return 0;
+  }
+  std::optional<Agreement> merge;
+  if (has_file) merge = merge_adapter(*opened.model, how.verify);
   const auto architecture = choose_architecture(opened.spec, options.get("architecture", ""), call);
   const auto format = choose_format(options.get("format", ""), call);
   const ExportReport report = export_model(*opened.model,
@@ -97,6 +108,11 @@ int run_export(const EngineCall& call) {
                                            to,
                                            how);
   if (!options.get("json", false)) {
+    if (merge)
+      fmt::print("merged: logits move by at most {:.3g}, KL {:.3g}, top-1 agreement {:.4f}\n",
+                 merge->max_difference,
+                 merge->kl,
+                 merge->top1);
     fmt::print("exported {} parameters from {} to {}\n", report.parameters, opened.weights, to);
     if (report.verified_rows > 0)
       fmt::print("read back: logits of {} rows differ by at most {:.3g} of the largest\n",
@@ -110,6 +126,7 @@ int run_export(const EngineCall& call) {
   out["parameters"] = report.parameters;
   out["verified_rows"] = report.verified_rows;
   out["largest_difference"] = report.largest_difference;
+  if (merge) out["merge"] = merge->to_value();
   fmt::print("{}\n", to_json(out));
   return 0;
 }

@@ -1,7 +1,7 @@
 // `mortise generate`: continues one prompt, or several, with a trained or a foreign model.
 //
-// Options: model, prompt (text or list of texts), max_new_tokens, temperature, top_k, top_p, seed,
-// json, stream.
+// Options: model, adapter, prompt (text or list of texts), max_new_tokens, temperature, top_k,
+// top_p, seed, json, stream.
 #include <chrono>
 #include <cstdio>
 
@@ -12,6 +12,7 @@
 
 #include "core/engine/generate/generator.hpp"
 #include "core/engine/generate/text_stream.hpp"
+#include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
 #include "core/engine/verbs.hpp"
 
@@ -77,6 +78,8 @@ std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string
 int run_generate(const EngineCall& call) {
   const OpenedModel opened =
       open_model(call.options->at("model").as_string(), *call.host, *call.catalog);
+  if (const std::string adapter = call.options->get("adapter", ""); !adapter.empty())
+    open_adapter(*opened.model, adapter, *call.host, *call.catalog);
   if (opened.tokenizer == nullptr)
     throw DataError(
         fmt::format("{} has no tokenizer.json, so a text prompt cannot be read", opened.weights),

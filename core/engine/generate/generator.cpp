@@ -62,12 +62,13 @@ void generate_batch(LanguageModel& model,
                     std::vector<Row>& rows,
                     std::vector<Continuation>& out) {
   const int64_t prompt_length = static_cast<int64_t>(prompts.front().size());
-  const int64_t room =
-      model.max_seq_len() > 0 ? model.max_seq_len() - prompt_length : options.max_new_tokens;
+  const int64_t added = model.has_adapter() ? model.adapter()->virtual_tokens() : 0;
+  const int64_t room = model.max_seq_len() > 0 ? model.max_seq_len() - prompt_length - added
+                                               : options.max_new_tokens;
   const int64_t steps = std::min(options.max_new_tokens, room);
   for (const Row& row : rows)
     out[row.request].finish = steps < options.max_new_tokens ? Finish::Context : Finish::Length;
-  KvCache cache(model.num_layers(), prompt_length + std::max<int64_t>(steps, 0));
+  KvCache cache(model.num_layers(), added + prompt_length + std::max<int64_t>(steps, 0));
   at::Tensor ids_BT = ids_tensor(prompts);
   for (int64_t step = 0; step < steps; ++step) {
     const at::Tensor logits_BV = next_logits(model, ids_BT, cache);

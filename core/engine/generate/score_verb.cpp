@@ -18,6 +18,7 @@
 #include "mortise/safetensors.hpp"
 
 #include "core/engine/generate/score.hpp"
+#include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
 #include "core/engine/verbs.hpp"
 
@@ -169,6 +170,8 @@ Score score_of(const at::Tensor& logits_TV, const std::vector<int32_t>& ids) {
 int run_score(const EngineCall& call) {
   const Value& options = *call.options;
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
+  if (const std::string adapter = options.get("adapter", ""); !adapter.empty())
+    open_adapter(*opened.model, adapter, *call.host, *call.catalog);
   const std::vector<std::vector<int32_t>> inputs = inputs_of(opened, options);
   const std::string logits_file = options.get("logits", "");
   MORTISE_CHECK(logits_file.empty() || inputs.size() == 1,

@@ -71,12 +71,14 @@ void fill(const Batch& batch) {
 
 }  // namespace
 
-void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_residual) {
+void initialise(
+    LanguageModel& model, uint64_t seed, double std, bool scale_residual, Initialise which) {
   const at::NoGradGuard no_grad;
   const double residual_scale =
       scale_residual ? 1 / std::sqrt(2.0 * static_cast<double>(model.num_layers())) : 1;
   std::vector<Batch> batches;
   for (NamedTensor& parameter : model.parameters()) {
+    if (which == Initialise::Adapter && model.is_base(parameter.name)) continue;
     at::Tensor tensor = parameter.tensor;
     MORTISE_ASSERT(!tensor.is_meta(), "{} is on the meta device", parameter.name);
     const Init init = parameter.init;

@@ -190,10 +190,32 @@ void LanguageModel::attach(const std::function<std::shared_ptr<Adapter>(Language
   adapter_ = add_child("adapter", make(*this));
 }
 
+void LanguageModel::start_adapter_from(const at::Tensor& ids_1P) {
+  const at::NoGradGuard no_grad;
+  const bool was_training = is_training();
+  train(false);
+  const std::shared_ptr<Adapter> adapter = std::exchange(adapter_, nullptr);
+  TokenBatch batch = plain_batch(ids_1P);
+  KvCache cache(num_layers(), ids_1P.size(1));
+  batch.cache = &cache;
+  forward(batch);
+  adapter_ = adapter;
+  std::vector<std::pair<at::Tensor, at::Tensor>> kv;
+  for (int64_t layer = 0; layer < num_layers(); ++layer) {
+    const auto [k_1PGK, v_1PGK] = cache.view(layer);
+    if (k_1PGK.defined())
+      kv.emplace_back(k_1PGK.transpose(1, 2), v_1PGK.transpose(1, 2));
+    else
+      kv.emplace_back();
+  }
+  adapter->from_prompt(kv, embedding_->forward(ids_1P, batch.positions_BT).squeeze(0));
+  train(was_training);
+}
+
 std::vector<NamedTensor> LanguageModel::base_tensors() const {
   std::vector<NamedTensor> all = tensors();
   if (adapter_ != nullptr)
-    std::erase_if(all, [&](const NamedTensor& t) { return !base_names_.contains(t.name); });
+    std::erase_if(all, [&](const NamedTensor& t) { return !is_base(t.name); });
   return all;
 }
 

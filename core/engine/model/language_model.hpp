@@ -66,8 +66,16 @@ class LanguageModel final : public Module {
 
   bool has_adapter() const { return adapter_ != nullptr; }
 
+  /// Runs a prompt through the base and hands the adapter what it left: keys, values, embeddings.
+  void start_adapter_from(const at::Tensor& ids_1P);
+
   /// The tensors of the model without its adapter: what weight files hold.
   std::vector<NamedTensor> base_tensors() const;
+
+  /// Says whether a tensor belongs to the model without its adapter.
+  bool is_base(const std::string& name) const {
+    return adapter_ == nullptr || base_names_.contains(name);
+  }
 
   /// Runs every unit through the strategy while training.
   void wrap_units(std::shared_ptr<Parallel> strategy);
@@ -128,17 +136,23 @@ struct PartSize {
 
 std::vector<PartSize> count_parameters(const LanguageModel& model);
 
-/// Fills all parameters from their Init: numbers depend on seed and path only, not on threads or
-/// order.
-void initialise(LanguageModel& model, uint64_t seed, double std, bool scale_residual);
+/// Fills all parameters, or the adapter's, from their Init: numbers depend on seed and path only, not
+/// on threads or order.
+enum class Initialise { All, Adapter };
+void initialise(LanguageModel& model,
+                uint64_t seed,
+                double std,
+                bool scale_residual,
+                Initialise which = Initialise::All);
 
 /// Streams weights from a directory through an architecture's name map; converts to the model's
-/// dtype. Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and
+/// dtype. An adapter is left as it is, unless `with_adapter`.  Memory: the model and one tensor.  Throws: DataError listing missing, unexpected and
 /// misshapen tensors, all at once.
 void load_weights(LanguageModel& model,
                   const WeightReader& reader,
                   const Architecture& architecture,
-                  const Value& spec);
+                  const Value& spec,
+                  bool with_adapter = false);
 
 /// Writes config.json (last) and weights (converted to `dtype`) through the name map; tied tensors
 /// once. `config_extra` is a table of further keys of config.json (token ids); null: none.

@@ -15,6 +15,7 @@
 #include "mortise/json.hpp"
 #include "mortise/safetensors.hpp"
 
+#include "core/engine/model/adapters.hpp"
 #include "core/recipe/resolve.hpp"
 
 namespace mortise::core {
@@ -95,19 +96,18 @@ OpenedModel open_foreign(const std::string& directory,
 }
 
 /// The [model] of a run, with what only its data decided: vocabulary and longest sequence.
-Value spec_of_run(const fs::path& run,
+Value spec_of_run(const Value& recipe,
                   const safetensors::File& weights,
                   Host& host,
                   const Catalog& catalog) {
-  const Resolved resolved = resolve((run / "resolved.toml").string(), catalog);
-  Value spec = resolved.tree.at("model");
+  Value spec = recipe.at("model");
   if (const std::string from = spec.get("from", ""); !from.empty() && spec.find("layer") == nullptr)
     spec = read_foreign_model(from, host, catalog).spec;
   const safetensors::Entry* table = weights.header().find("model.embed_tokens.weight");
   if (spec.get("vocab", 0) == 0 && table != nullptr && !table->shape.empty())
     spec["vocab"] = table->shape[0];
-  if (spec.get("max_seq_len", 0) == 0 && resolved.tree.find("batch") != nullptr)
-    spec["max_seq_len"] = resolved.tree.at("batch").get("seq_len", 0);
+  if (spec.get("max_seq_len", 0) == 0 && recipe.find("batch") != nullptr)
+    spec["max_seq_len"] = recipe.at("batch").get("seq_len", 0);
   return spec;
 }
 
@@ -118,8 +118,17 @@ OpenedModel open_checkpoint(const fs::path& checkpoint,
                             at::ScalarType dtype) {
   OpenedModel opened;
   const std::string file = (checkpoint / "model.safetensors").string();
-  opened.spec = spec_of_run(run, safetensors::File::open(file), host, catalog);
+  const Value recipe = resolve((run / "resolved.toml").string(), catalog).tree;
+  opened.spec = spec_of_run(recipe, safetensors::File::open(file), host, catalog);
   opened.model = build_empty(opened.spec, host, dtype);
+  if (const Value* adapter = recipe.find("adapter");
+      adapter != nullptr && adapter->get("type", "") != "none") {
+    BuildContext build;
+    build.dtype = dtype;
+    attach_adapter(*opened.model, *adapter, host, build, /*is_sample=*/false);
+    opened.model->train(false);
+    opened.base = recipe.at("model").get("from", "");
+  }
   load_own_weights(*opened.model, file);
   opened.tokenizer = open_tokenizer((run / "tokenizer").string(), host, catalog);
   opened.weights = checkpoint.string();
@@ -230,7 +239,11 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory,
 
 void load_own_weights(LanguageModel& model, const std::string& file) {
   try {
-    load_weights(model, FileReader(safetensors::File::open(file)), OwnNames(model), Value());
+    load_weights(model,
+                 FileReader(safetensors::File::open(file)),
+                 OwnNames(model),
+                 Value(),
+                 /*with_adapter=*/true);
   } catch (Error& error) {
     error.add_context("while reading " + file);
     throw;

@@ -44,6 +44,7 @@ struct OpenedModel {
   Value hf_config;                       // null for a checkpoint of our own
   std::unique_ptr<Tokenizer> tokenizer;  // null: the folder has none
   std::string weights;                   // the folder that the weights came from
+  std::string base;                      // of a run with an adapter: its model.from
 };
 
 /// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its

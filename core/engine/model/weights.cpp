@@ -270,11 +270,12 @@ Value config_of(const Architecture& architecture,
 void load_weights(LanguageModel& model,
                   const WeightReader& reader,
                   const Architecture& architecture,
-                  const Value& spec) {
+                  const Value& spec,
+                  bool with_adapter) {
   const at::NoGradGuard no_grad;
   const Stored stored(reader);
   const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec, &stored);
-  const std::vector<NamedTensor> wanted = model.base_tensors();
+  const std::vector<NamedTensor> wanted = with_adapter ? model.tensors() : model.base_tensors();
   std::set<std::string> aliases;
   for (const auto& [alias, owner] : model.ties()) aliases.insert(alias);
   check_weights(wanted, rules, stored, aliases, architecture.ignored());

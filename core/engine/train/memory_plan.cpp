@@ -173,6 +173,10 @@ Costs measure_units(const Workspace& space, Host& host) {
   in.x_BTD =
       at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options)
           .set_requires_grad(true);
+  if (model->has_adapter()) {  // virtual tokens make the rows longer
+    model->adapter()->before_stack(in, batch.tokens.ids_BT);
+    in.x_BTD = in.x_BTD.detach().set_requires_grad(true);
+  }
   int64_t layer_index = 0;
   model->visit([&](const std::string&, Module& module) {
     if (auto* embedding = dynamic_cast<Embedding*>(&module)) {

@@ -2,29 +2,57 @@
 // engine/{model,generate,export}.
 #include "core/engine/train/model_io.hpp"
 
+#include <optional>
+
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
+#include "mortise/file.hpp"
+#include "mortise/json.hpp"
+#include "mortise/torch/adapter_tools.hpp"
 
 #include "core/engine/export/export_model.hpp"
 #include "core/engine/generate/generator.hpp"
+#include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
 
 namespace mortise::core {
 
+namespace {
+
+std::string export_adapter(Adapter& adapter, const std::string& folder, const std::string& base) {
+  save_adapter(adapter, folder, base);
+  int64_t parameters = 0;
+  for (const AdapterTensor& tensor : adapter.file_tensors()) parameters += tensor.tensor.numel();
+  return fmt::format("export {} (adapter in PEFT's layout, {} parameters, base {})",
+                     folder,
+                     parameters,
+                     base.empty() ? "without a folder" : base);
+}
+
+// Merging must not change what is trained on or restored later.
+std::shared_ptr<LanguageModel> copy_of(LanguageModel& model, const Workspace& space) {
+  const at::NoGradGuard no_grad;
+  const auto copy = build_model(space, space.model_spec, space.device->device());
+  const std::vector<NamedTensor> from = model.tensors(), to = copy->tensors();
+  for (size_t i = 0; i < from.size(); ++i) at::Tensor(to[i].tensor).copy_(from[i].tensor);
+  return copy;
+}
+
+}  // namespace
+
 void fill_model(LanguageModel& model, const Workspace& space, const EngineCall& call) {
   const ModelTable& table = space.tables.model;
+  const auto seed = static_cast<uint64_t>(space.tables.run.seed);
   if (table.from.empty()) {
-    initialise(model,
-               static_cast<uint64_t>(space.tables.run.seed),
-               table.init.std,
-               table.init.scale_residual);
-    return;
+    initialise(model, seed, table.init.std, table.init.scale_residual);
+  } else {
+    MORTISE_CHECK(call.catalog != nullptr, "no catalog of plugins was given");
+    const ForeignModel foreign = read_foreign_model(table.from, *call.host, *call.catalog);
+    const OpenWeights weights = open_weights(table.from, *call.host, *call.catalog);
+    load_weights(model, *weights.reader, *foreign.architecture, space.model_spec);
   }
-  MORTISE_CHECK(call.catalog != nullptr, "no catalog of plugins was given");
-  const ForeignModel foreign = read_foreign_model(table.from, *call.host, *call.catalog);
-  const OpenWeights weights = open_weights(table.from, *call.host, *call.catalog);
-  load_weights(model, *weights.reader, *foreign.architecture, space.model_spec);
+  start_adapter(model, space.recipe.find("adapter"), space.tokenizer.get(), seed, table.init.std);
 }
 
 Continue make_continue(LanguageModel& model, const Workspace& space) {
@@ -57,9 +85,17 @@ std::vector<std::string> export_all(LanguageModel& model,
     if (table.get("type", "") == "none") continue;
     const ExportKeys keys = describe<ExportKeys>().read(table, nullptr);
     const std::string folder = fmt::format("{}/export/{}", run_dir, name);
+    const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
+    if (has_file && !keys.merge_adapter) {
+      lines.push_back(export_adapter(*model.adapter(), folder, space.tables.model.from));
+      continue;
+    }
+    const auto merged = has_file ? copy_of(model, space) : nullptr;
+    std::optional<Agreement> merge;
+    if (merged != nullptr) merge = merge_adapter(*merged, keys.verify);
     Value architecture = Value::table();
     architecture["type"] = keys.architecture;
-    const ExportReport report = export_model(model,
+    const ExportReport report = export_model(merged == nullptr ? model : *merged,
                                              space.model_spec,
                                              Value(),
                                              space.tokenizer.get(),
@@ -74,6 +110,15 @@ std::vector<std::string> export_all(LanguageModel& model,
                                 keys.dtype,
                                 report.verified_rows,
                                 report.largest_difference));
+    if (!merge) continue;
+    write_file(folder + "/merge_report.json", to_json(merge->to_value(), 2) + "\n");
+    lines.push_back(
+        fmt::format("merged   {} (logits move by at most {:.2g}, KL {:.2g}, {:.2f} % of "
+                    "the likeliest tokens agree)",
+                    folder,
+                    merge->max_difference,
+                    merge->kl,
+                    100 * merge->top1));
   }
   return lines;
 }

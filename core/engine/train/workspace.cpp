@@ -9,6 +9,8 @@
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
 
+#include "core/engine/model/adapters.hpp"
+
 namespace mortise::core {
 
 namespace {
@@ -61,6 +63,44 @@ BuildContext build_context(const Value& spec, const Tables& tables, at::Device d
   build.device = device;
   build.max_seq_len = spec.get("max_seq_len", int64_t{0});
   return build;
+}
+
+// What an export will ask of the adapter is asked before training.
+void check_merges(const Adapter& adapter, const Workspace& space) {
+  const Value* tables = space.recipe.find("export");
+  if (tables == nullptr || adapter.can_merge()) return;
+  for (const auto& [name, table] : tables->as_table())
+    if (table.get("type", "") != "none" && table.get("merge_adapter", false))
+      throw Error(
+          Code::Usage,
+          fmt::format("[export.{}] merges the adapter, and [adapter] \"{}\" cannot be folded "
+                      "into the weights",
+                      name,
+                      space.recipe.at("adapter").get("type", "")),
+          fmt::format("export.{}.merge_adapter = false", name));
+}
+
+// The tokens that an adapter puts before a document take positions of the model.
+void check_window(const Adapter& adapter, const Workspace& space) {
+  const int64_t added = adapter.virtual_tokens(), window = space.tables.batch.seq_len,
+                limit = space.tables.model.max_seq_len;
+  if (added == 0) return;
+  if (added >= window)
+    throw Error(Code::Usage,
+                fmt::format("the adapter puts {} tokens before every document, and a window "
+                            "(batch.seq_len) holds {}",
+                            added,
+                            window),
+                fmt::format("lower adapter.tokens, or batch.seq_len = {}", 2 * added));
+  if (limit > 0 && added + window > limit)
+    throw Error(
+        Code::Usage,
+        fmt::format("{} virtual tokens and a window of {} (batch.seq_len) reach beyond the {} "
+                    "positions that the model was made for",
+                    added,
+                    window,
+                    limit),
+        fmt::format("batch.seq_len = {}", limit - added));
 }
 
 }  // namespace
@@ -156,12 +196,13 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
                                            at::Device device) {
   const auto model = build_base(spec, space.tables, *space.host, device);
   model->set_embedding_noise(space.tables.run.neftune_alpha);
-  if (const Value* table = space.recipe.find("adapter")) {
-    const BuildContext build = build_context(spec, space.tables, device);
-    model->attach([&](LanguageModel& base) {
-      const AdapterArgs args = {build, &base, base.width(), base.num_layers()};
-      return std::shared_ptr<Adapter>(make<Adapter>(*space.host, *table, args));
-    });
+  if (const Value* table = space.recipe.find("adapter");
+      table != nullptr && table->get("type", "") != "none") {
+    const bool is_sample = !(spec == space.model_spec);
+    attach_adapter(
+        *model, *table, *space.host, build_context(spec, space.tables, device), is_sample);
+    check_window(*model->adapter(), space);
+    check_merges(*model->adapter(), space);
   }
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())

@@ -5,6 +5,7 @@
 
 namespace mortise::conform {
 
+Suite adapter_suite();
 Suite attention_suite();
 Suite device_suite();
 Suite embedding_suite();

@@ -1,7 +1,8 @@
 // lib/mortise/conform/torch.so: the suites of the tensor tier.
 #include "suites.hpp"
 
-MORTISE_CONFORM_SUITES(mortise::conform::attention_suite(),
+MORTISE_CONFORM_SUITES(mortise::conform::adapter_suite(),
+                       mortise::conform::attention_suite(),
                        mortise::conform::device_suite(),
                        mortise::conform::embedding_suite(),
                        mortise::conform::ffn_suite(),

@@ -27,6 +27,12 @@ std::pair<at::Tensor, at::Tensor> KvCache::append(int64_t layer,
   return {store.k.narrow(1, 0, total), store.v.narrow(1, 0, total)};
 }
 
+std::pair<at::Tensor, at::Tensor> KvCache::view(int64_t layer) const {
+  const Layer& store = layers_.at(static_cast<size_t>(layer));
+  if (!store.k.defined()) return {};
+  return {store.k.narrow(1, 0, length_), store.v.narrow(1, 0, length_)};
+}
+
 void KvCache::truncate(int64_t length) {
   MORTISE_ASSERT(length >= 0 && length <= length_, "truncate to {} of {}", length, length_);
   length_ = length;

@@ -21,12 +21,16 @@ struct AdapterArgs {
   Module* model = nullptr;  // built, also on the meta device; weights may not be there yet
   int64_t width = 0;
   int64_t num_layers = 0;
+  Value file;  // adapter_config.json of the folder that it continues from; null: none
+  /// The model is a stand-in with one layer of each kind (`plan`): patterns may match nothing in it.
+  bool is_sample = false;
 };
 
 /// One tensor of the adapter's file.
 struct AdapterTensor {
   std::string name;   // as PEFT writes it: "base_model.model.….q_proj.lora_A.weight"
   at::Tensor tensor;  // a handle; loading copies into it
+  bool is_computed = false;  // made from other tensors, so it is written and never loaded
 };
 
 class MORTISE_API Adapter : public Module {
@@ -39,8 +43,9 @@ class MORTISE_API Adapter : public Module {
   static std::string layout() {
     return layout_fingerprint({MORTISE_BLOCK_TYPES,
                                MORTISE_TYPE(AdapterArgs),
-                               MORTISE_MEMBER(AdapterArgs, num_layers),
-                               MORTISE_TYPE(AdapterTensor)});
+                               MORTISE_MEMBER(AdapterArgs, is_sample),
+                               MORTISE_TYPE(AdapterTensor),
+                               MORTISE_MEMBER(AdapterTensor, is_computed)});
   }
 
   /// Called before the first unit; may prepend virtual tokens (then it moves positions and borders,
@@ -57,8 +62,9 @@ class MORTISE_API Adapter : public Module {
   /// Virtual tokens that stand before every row (prompt) or every document (prefix).
   virtual int64_t virtual_tokens() const { return 0; }
 
-  /// Starts from a prompt: the text (the recipe's; empty: none) that the engine runs once, and the
-  /// keys and values that it left in each layer.  Shapes: k_1GPK, v_1GPK; x_PD embeddings.
+  /// Starts from a prompt: the text (the recipe's; empty: none) that the engine runs once, cut or
+  /// repeated to virtual_tokens(), and the keys and values that it left in each layer.  Shapes:
+  /// k_1GPK, v_1GPK; x_PD embeddings.
   virtual std::string initial_prompt() const { return {}; }
 
   virtual void from_prompt(const std::vector<std::pair<at::Tensor, at::Tensor>>& /*kv*/,
@@ -72,7 +78,7 @@ class MORTISE_API Adapter : public Module {
   virtual void merge() = 0;
   virtual bool can_merge() const = 0;
 
-  /// The tensors of adapter_model.safetensors.
+  /// The tensors of adapter_model.safetensors; none: its work is in the base weights.
   virtual std::vector<AdapterTensor> file_tensors() = 0;
   /// adapter_config.json in PEFT's keys; `base` names the base model.
   virtual Value file_config(const std::string& base) const = 0;

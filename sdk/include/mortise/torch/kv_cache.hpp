@@ -22,6 +22,9 @@ class MORTISE_API KvCache {
                                            const at::Tensor& k_BTGK,
                                            const at::Tensor& v_BTGK);
 
+  /// Keys and values of the tokens so far.  Shapes: k_BUGK, v_BUGK.
+  std::pair<at::Tensor, at::Tensor> view(int64_t layer) const;
+
   /// Tokens that every layer holds; append() of a layer does not change it, advance() does, once
   /// per forward.
   int64_t length() const { return length_; }
