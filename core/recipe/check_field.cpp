@@ -311,9 +311,10 @@ void Checker::defaults(const Block& block, const Node& given, const std::string&
       continue;
     }
     if (value->is_null() && (info->type != FieldType::Table || info->optional)) continue;
-    const Node standard =
+    Node standard =
         Node::of(info->type == FieldType::Table && value->is_null() ? Value::table() : *value,
                  block.default_origin);
+    std::erase_if(standard.children, [](const Node& child) { return child.is_null(); });
     Node filled = standard;
     const bool is_structure = info->type == FieldType::Component ||
                               info->type == FieldType::Table || !info->interface_id.empty() ||

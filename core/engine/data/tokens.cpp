@@ -76,6 +76,17 @@ Encoded encode_document(const Tokenizer& tokenizer, const DocumentText& document
   return out;
 }
 
+/// The number of a record's field `kind`; nothing when it has none.
+std::optional<int64_t> kind_of(const Record& record) {
+  const Value* kind = record.fields.find("kind");
+  if (kind == nullptr || kind->is_null()) return std::nullopt;
+  if (kind->is_int()) return kind_number(std::to_string(kind->as_int()));
+  if (kind->is_string()) return kind_number(kind->as_string());
+  throw DataError(fmt::format("record {}: the field `kind` must be an integer or a word, got {}",
+                              record.id,
+                              kind_name(kind->kind())));
+}
+
 std::vector<Encoded> encode_row(const Tokenizer& tokenizer, const Record& record) {
   std::vector<Encoded> out;
   for (const DocumentText& document : row_documents(record))
@@ -115,33 +126,13 @@ void append(TokenSet& set, const std::vector<Encoded>& documents, const Record& 
                   set.num_documents(),
                   -1,
                   has_label ? std::optional(label->as_int()) : std::nullopt);
+    note<int64_t>(set.kinds, set.num_documents(), -1, kind_of(record));
     note<int64_t>(set.pairs, set.num_documents(), -1, is_pair ? std::optional(pair) : std::nullopt);
     note<uint8_t>(set.chosen,
                   set.num_documents(),
                   0,
                   is_pair ? std::optional<uint8_t>(i == 0) : std::nullopt);
   }
-}
-
-/// The number of a record's field `kind`; nothing when it has none.
-std::optional<int64_t> kind_of(const Record& record) {
-  const Value* kind = record.fields.find("kind");
-  if (kind == nullptr || kind->is_null()) return std::nullopt;
-  if (kind->is_int()) return kind_number(std::to_string(kind->as_int()));
-  if (kind->is_string()) return kind_number(kind->as_string());
-  throw DataError(fmt::format("record {}: the field `kind` must be an integer or a word, got {}",
-                              record.id,
-                              kind_name(kind->kind())));
-}
-
-/// Keeps the kind of the documents from `first` on.  All records have one, or none.
-void add_kind(TokenSet& set, int64_t first, std::optional<int64_t> kind, const std::string& id) {
-  const bool is_first = first == 0;
-  if (kind.has_value() ? !is_first && set.kinds.empty() : !set.kinds.empty())
-    throw DataError(
-        fmt::format("record {} has {} field `kind`, unlike those before it", id, kind ? "a" : "no"),
-        "give every record a kind, or none");
-  if (kind) set.kinds.resize(static_cast<size_t>(set.num_documents()), *kind);
 }
 
 /// How often a record of this weight occurs in one epoch.
@@ -201,12 +192,10 @@ TokenSet tokenize(const Tokenizer& tokenizer,
       const int64_t times =
           copies(sources.at(static_cast<size_t>(row.source)).weight, row.record.id, seed);
       for (int64_t copy = 0; copy < times; ++copy) {
-        const int64_t first = set.num_documents();
         append(set, block[i], row.record);
         if (!difficulty.empty())
           set.difficulty.resize(static_cast<size_t>(set.num_documents()),
                                 number_field(row.record, difficulty));
-        add_kind(set, first, kind_of(row.record), row.record.id);
       }
     }
   }

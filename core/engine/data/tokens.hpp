@@ -21,8 +21,8 @@ struct TokenSet {
   std::vector<int64_t> labels;        // per document: its class or −1; empty: the data has none
   std::vector<int64_t> pairs;         // per document: its pair or −1, both in a row; empty: none
   std::vector<uint8_t> chosen;        // as long as pairs: 1 for the preferred one
-  std::vector<double> difficulty;     // per document: the field of batch.curriculum.by
-  std::vector<int64_t> kinds;         // per document: kind_number() of its `kind`; empty: none
+  std::vector<int64_t> kinds;      // per document: kind_number() of its `kind` or −1; empty: none
+  std::vector<double> difficulty;  // per document: the field of batch.curriculum.by
   bool has_eos = false;
 
   bool is_masked(int64_t token) const {

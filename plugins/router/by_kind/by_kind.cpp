@@ -62,11 +62,12 @@ at::Tensor ByKind::paths_of(const at::Tensor& kind_N, int64_t items) const {
     if (found == path_of_kind_.end() && !otherwise_) {
       std::string known;
       for (const auto& [name, path] : config_.map) known += (known.empty() ? "" : ", ") + name;
-      throw DataError(
-          fmt::format("a sample is of kind {}, and by_kind.map knows only: {}",
-                      is_kind_word(kind) ? "that is another word" : std::to_string(kind),
-                      known),
-          "add the kind to by_kind.map, or set by_kind.otherwise");
+      throw DataError(fmt::format("a sample is of {}, and by_kind.map knows only: {}",
+                                  kind < 0             ? "no kind"
+                                  : is_kind_word(kind) ? "another kind"
+                                                       : fmt::format("kind {}", kind),
+                                  known),
+                      "add the kind to by_kind.map, or set by_kind.otherwise");
     }
     paths.mutable_data_ptr<int64_t>()[i] =
         found == path_of_kind_.end() ? *otherwise_ : found->second;

@@ -121,7 +121,9 @@ void gradient(Factory& f) {
 template <class Interface>
 void trains_all(Factory& f) {
   const auto block = filled<Interface>(f);
-  run(*block, plain_input(randn({2, 5, kWidth}, f.seed()))).square().sum().backward();
+  BlockInput in = plain_input(randn({2, 5, kWidth}, f.seed()));
+  in.kinds_B = at::arange(2);  // paths by kind: both are taken
+  run(*block, in).square().sum().backward();
   for (const NamedTensor& named : block->parameters())
     MORTISE_EXPECT(named.tensor.grad().defined(), "no gradient reaches {}", named.name);
 }
