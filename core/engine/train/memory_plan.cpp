@@ -2,6 +2,7 @@
 #include "core/engine/train/memory_plan.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <numeric>
 
@@ -229,16 +230,27 @@ int64_t play(const Costs& costs,
   return std::max(peak, resident + gradients);
 }
 
-/// References that are copies of the initial weights; those of other folders are counted when they
-/// are opened.
+int64_t weight_file_bytes(const std::string& folder) {
+  int64_t bytes = 0;
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, absent))
+    if (entry.path().extension() == ".safetensors")
+      bytes += static_cast<int64_t>(entry.file_size());
+  return bytes;
+}
+
+/// References: copies of the initial weights, or as large as the files that they come from.
 int64_t reference_bytes(const Workspace& space) {
   const Value* tables = space.recipe.find("reference");
   if (tables == nullptr) return 0;
+  int64_t base = 0, bytes = 0;
   const auto model = build_base(space.model_spec, space.tables, *space.host, at::kMeta);
-  int64_t bytes = 0, copies = 0;
-  for (const auto& [name, table] : tables->as_table()) copies += table.get("from", "").empty();
   for (const NamedTensor& tensor : model->tensors())
-    bytes += copies * static_cast<int64_t>(tensor.tensor.nbytes());
+    base += static_cast<int64_t>(tensor.tensor.nbytes());
+  for (const auto& [name, table] : tables->as_table()) {
+    const std::string from = table.get("from", "");
+    bytes += from.empty() ? base : weight_file_bytes(from);
+  }
   return bytes;
 }
 
