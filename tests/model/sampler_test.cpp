@@ -93,14 +93,10 @@ TEST_SUITE("generate.sampler") {
   }
 
   TEST_CASE("values out of range and scores that are no numbers are refused") {
-    CHECK_THROWS_AS(mortise::mortise::check({.temperature = -1, .top_k = 0, .top_p = 1}),
-                    mortise::Error);
-    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = -1, .top_p = 1}),
-                    mortise::Error);
-    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = 0, .top_p = 0}),
-                    mortise::Error);
-    CHECK_THROWS_AS(mortise::mortise::check({.temperature = 1, .top_k = 0, .top_p = 1.5}),
-                    mortise::Error);
+    CHECK_THROWS_AS(mortise::check({.temperature = -1, .top_k = 0, .top_p = 1}), mortise::Error);
+    CHECK_THROWS_AS(mortise::check({.temperature = 1, .top_k = -1, .top_p = 1}), mortise::Error);
+    CHECK_THROWS_AS(mortise::check({.temperature = 1, .top_k = 0, .top_p = 0}), mortise::Error);
+    CHECK_THROWS_AS(mortise::check({.temperature = 1, .top_k = 0, .top_p = 1.5}), mortise::Error);
     Philox random(1, 1);
     const std::vector<float> logits = {0, std::nanf("")};
     CHECK_THROWS_WITH_AS(

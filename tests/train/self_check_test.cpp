@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "mortise/error.hpp"
-#include "mortise/torch/tensor_rules.hpp"
+#include "mortise/names.hpp"
 
 #include "core/engine/train/trainer.hpp"
 
@@ -66,10 +66,10 @@ TEST_SUITE("train.self_check") {
   }
 
   TEST_CASE("patterns of optimizer.groups") {
-    CHECK(matches("*", "model.norm.weight"));
-    CHECK(matches("model.*.weight", "model.norm.weight"));
-    CHECK(matches("*embed*", "model.embed_tokens.weight"));
-    CHECK_FALSE(matches("model.*.bias", "model.norm.weight"));
-    CHECK_FALSE(matches("norm", "model.norm"));
+    CHECK(mortise::matches("*", "model.norm.weight"));
+    CHECK(mortise::matches("model.*.weight", "model.norm.weight"));
+    CHECK(mortise::matches("*embed*", "model.embed_tokens.weight"));
+    CHECK_FALSE(mortise::matches("model.*.bias", "model.norm.weight"));
+    CHECK_FALSE(mortise::matches("norm", "model.norm"));
   }
 }
