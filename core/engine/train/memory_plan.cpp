@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "mortise/error.hpp"
 
@@ -179,12 +180,14 @@ Costs measure_units(const Workspace& space, Host& host) {
     in.x_BTD = in.x_BTD.detach().set_requires_grad(true);
   }
   int64_t layer_index = 0;
-  model->visit([&](const std::string&, Module& module) {
+  model->visit([&](const std::string& path, Module& module) {
     if (auto* embedding = dynamic_cast<Embedding*>(&module)) {
       costs.embedding = measure(meter, module, [&] {
         return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT);
       });
-    } else if (auto* layer = dynamic_cast<Layer*>(&module)) {
+    } else if (auto* layer = dynamic_cast<Layer*>(&module);
+               layer != nullptr &&
+               path == fmt::format("model.layers.{}", layer_index)) {  // none inside
       const int64_t index = layer_index++;
       costs.layers[model->layer_table(index)] =
           measure(meter, *layer, [&] { return model->run_unit(index, in).x_BTD; });
