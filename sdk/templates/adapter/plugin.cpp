@@ -1,5 +1,6 @@
 // @NAME@: a learned factor on every output channel of chosen projections.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <mortise/plugin.hpp>
 #include <mortise/torch/adapter_tools.hpp>
 
@@ -25,7 +26,7 @@ struct @CLASS@ final : mortise::Adapter {
     }
   }
   void merge() override {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     for (auto& [projection, scale] : parts_) {
       if (std::exchange(scale->is_merged_, true)) continue;
       const at::Tensor factor = scale->factor_.to(at::kFloat);
