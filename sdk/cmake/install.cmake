@@ -3,7 +3,8 @@
 
 include(CMakePackageConfigHelpers)
 set(package_dir lib/cmake/mortise)
-install(TARGETS mortise_sdk mortise_describe EXPORT mortiseTargets COMPONENT sdk RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
+install(TARGETS mortise_sdk mortise_fmt mortise_describe EXPORT mortiseTargets COMPONENT sdk
+        RUNTIME DESTINATION bin LIBRARY DESTINATION lib ARCHIVE DESTINATION lib)
 install(EXPORT mortiseTargets NAMESPACE mortise:: DESTINATION ${package_dir} COMPONENT sdk)
 install(TARGETS mortise_conform_plain LIBRARY DESTINATION lib/mortise/conform COMPONENT sdk)
 install(DIRECTORY include/mortise DESTINATION include COMPONENT sdk PATTERN torch EXCLUDE)
@@ -15,7 +16,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/tests/support/doctest_main.cpp DESTINATION s
 
 if(MORTISE_TORCH)
   set_target_properties(mortise_sdk_torch PROPERTIES INSTALL_RPATH "$ORIGIN;${MORTISE_TORCH_DIR}/lib")
-  install(TARGETS mortise_sdk_torch EXPORT mortiseTorchTargets COMPONENT sdk LIBRARY DESTINATION lib)
+  install(TARGETS mortise_sdk_torch mortise_fmt_torch EXPORT mortiseTorchTargets COMPONENT sdk
+          LIBRARY DESTINATION lib ARCHIVE DESTINATION lib)
   install(EXPORT mortiseTorchTargets NAMESPACE mortise:: DESTINATION ${package_dir} COMPONENT sdk)
   install(DIRECTORY include/mortise/torch DESTINATION include/mortise COMPONENT sdk)
   install(FILES ${PROJECT_BINARY_DIR}/lib/mortise/engine.toml DESTINATION lib/mortise COMPONENT sdk)

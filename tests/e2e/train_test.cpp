@@ -1,4 +1,5 @@
 // Whole jobs through the real program: tests/recipes/tiny.toml, changed by --set.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
