@@ -10,7 +10,7 @@
 #include "core/recipe/interpolate.hpp"
 #include "core/recipe/stage.hpp"
 #include "core/recipe/suggest.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

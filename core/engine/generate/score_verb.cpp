@@ -15,8 +15,8 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
-#include "mortise/safetensors.hpp"
 
+#include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/generate/score.hpp"
 #include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
@@ -117,24 +117,6 @@ void print_table(const OpenedModel& opened, const Score& score, const std::vecto
              score.perplexity());
 }
 
-void write_logits(const std::string& path,
-                  const std::vector<int32_t>& ids,
-                  const at::Tensor& logits_TV) {
-  const at::Tensor ids_T = at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong);
-  std::vector<safetensors::Entry> entries(2);
-  entries[0].name = "ids";
-  entries[0].dtype = Dtype::I64;
-  entries[0].shape = ids_T.sizes().vec();
-  entries[1].name = "logits";
-  entries[1].dtype = Dtype::F32;
-  entries[1].shape = logits_TV.sizes().vec();
-  safetensors::Writer writer(path, std::move(entries));
-  writer.write("ids", {static_cast<const std::byte*>(ids_T.const_data_ptr()), ids_T.nbytes()});
-  writer.write("logits",
-               {static_cast<const std::byte*>(logits_TV.const_data_ptr()), logits_TV.nbytes()});
-  writer.commit();
-}
-
 }  // namespace
 
 double Score::perplexity() const {
@@ -182,7 +164,10 @@ int run_score(const EngineCall& call) {
   for (const std::vector<int32_t>& ids : inputs) {
     const at::Tensor logits_TV = all_logits(*opened.model, ids);
     const Score score = score_of(logits_TV, ids);
-    if (!logits_file.empty()) write_logits(logits_file, ids, logits_TV);
+    if (!logits_file.empty())
+      write_tensors(logits_file,
+                    {{"ids", at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong)},
+                     {"logits", logits_TV}});
     if (as_json)
       fmt::print("{}\n", to_json(to_value(score, ids)));
     else
