@@ -187,7 +187,8 @@ void EvalKeys::describe(Schema<EvalKeys>& s) {
 void ExportKeys::describe(Schema<ExportKeys>& s) {
   s.field("architecture",
           &ExportKeys::architecture,
-          "a component of kind architecture: names and config of the export");
+          "a component of kind architecture: names and config of the export; unless given, the one "
+          "that read model.from");
   s.field("dtype", &ExportKeys::dtype, "of the written weights").one_of({"fp32", "bf16", "fp16"});
   s.field(
        "verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none")

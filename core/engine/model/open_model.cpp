@@ -120,6 +120,7 @@ OpenedModel open_checkpoint(const fs::path& checkpoint,
   const std::string file = (checkpoint / "model.safetensors").string();
   const Value recipe = resolve((run / "resolved.toml").string(), catalog).tree;
   opened.spec = spec_of_run(recipe, safetensors::File::open(file), host, catalog);
+  opened.base = recipe.at("model").get("from", "");
   opened.model = build_empty(opened.spec, host, dtype);
   if (const Value* adapter = recipe.find("adapter");
       adapter != nullptr && adapter->get("type", "") != "none") {
@@ -127,7 +128,6 @@ OpenedModel open_checkpoint(const fs::path& checkpoint,
     build.dtype = dtype;
     attach_adapter(*opened.model, *adapter, host, build, /*is_sample=*/false);
     opened.model->train(false);
-    opened.base = recipe.at("model").get("from", "");
   }
   load_own_weights(*opened.model, file);
   opened.tokenizer = open_tokenizer((run / "tokenizer").string(), host, catalog);

@@ -44,7 +44,7 @@ struct OpenedModel {
   Value hf_config;                       // null for a checkpoint of our own
   std::unique_ptr<Tokenizer> tokenizer;  // null: the folder has none
   std::string weights;                   // the folder that the weights came from
-  std::string base;                      // of a run with an adapter: its model.from
+  std::string base;                      // of a run: its model.from; may be empty
 };
 
 /// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its

@@ -8,6 +8,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
+#include "mortise/names.hpp"
 
 #include "core/engine/model/adapters.hpp"
 
@@ -101,6 +102,41 @@ void check_window(const Adapter& adapter, const Workspace& space) {
                     window,
                     limit),
         fmt::format("batch.seq_len = {}", limit - added));
+}
+
+// The number of steps may follow from tokens or epochs, which only the data tell.
+void check_profile(const Workspace& space) {
+  for (const int64_t step : space.tables.profile.steps)
+    if (step > space.total_steps)
+      throw Error(
+          Code::Usage,
+          fmt::format(
+              "profile.steps names step {}, and the run ends after {}", step, space.total_steps),
+          fmt::format("profile.steps = [{}]", space.total_steps));
+}
+
+// A group that means no trained parameter would change nothing, and nobody would know.
+void check_groups(const LanguageModel& model, const Workspace& space) {
+  std::vector<std::string> trained, frozen;
+  for (const NamedTensor& parameter : model.parameters())
+    (parameter.tensor.requires_grad() ? trained : frozen).push_back(parameter.name);
+  for (const auto& [name, group] : space.tables.optimizer.groups) {
+    const auto is_meant = [&match = group.match](const std::string& parameter) {
+      return matches(match, parameter);
+    };
+    if (std::any_of(trained.begin(), trained.end(), is_meant)) continue;
+    const std::string what = fmt::format("optimizer.groups.{}.match = \"{}\"", name, group.match);
+    if (std::none_of(frozen.begin(), frozen.end(), is_meant))
+      throw_no_match(what,
+                     group.match,
+                     trained,
+                     "name parameters by their whole path; `*` stands for any characters");
+    throw Error(Code::Usage,
+                fmt::format("{} matches only parameters that [adapter] freezes", what),
+                fmt::format("take [optimizer.groups.{}] out, or match what is trained, such as {}",
+                            name,
+                            trained.empty() ? "nothing" : trained.front()));
+  }
 }
 
 }  // namespace
@@ -198,7 +234,7 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
   model->set_embedding_noise(space.tables.run.neftune_alpha);
   if (const Value* table = space.recipe.find("adapter");
       table != nullptr && table->get("type", "") != "none") {
-    const bool is_sample = !(spec == space.model_spec);
+  const bool is_sample = !(spec == space.model_spec);
     attach_adapter(
         *model, *table, *space.host, build_context(spec, space.tables, device), is_sample);
     check_window(*model->adapter(), space);
@@ -206,6 +242,7 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
   }
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())
+  if (!is_sample) check_groups(*model, space);
       model->wrap_units(std::shared_ptr<Parallel>(
           make<Parallel>(*space.host, table, ParallelArgs{model->num_layers()})));
   return model;
