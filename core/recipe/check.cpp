@@ -315,6 +315,23 @@ void Checker::packing(const Node& out) {
   }
 }
 
+// A step that the run never reaches would leave no trace and say nothing.
+void Checker::profiled_steps(const Node& out) {
+  const Node *steps = out.find_path("profile.steps"), *last = out.find_path("run.steps");
+  if (task_ != "train" || steps == nullptr || last == nullptr || last->kind != Value::Kind::Int)
+    return;
+  for (const Node& step : steps->children)
+    if (step.kind == Value::Kind::Int && step.scalar.as_int() > last->scalar.as_int()) {
+      Diagnostic& d = report("E415",
+                             fmt::format("profile.steps names step {}, and the run ends after {}",
+                                         step.scalar.as_int(),
+                                         last->scalar.as_int()),
+                             step.origin);
+      d.notes.push_back(fmt::format("run.steps = {}: {}", brief(*last), last->origin.place()));
+      d.fix = fmt::format("profile.steps = [{}]", last->scalar.as_int());
+    }
+}
+
 void Checker::named_scores(const Node& out) {
   const Node* evals = out.find("eval");
   std::vector<std::string> known;
@@ -377,6 +394,7 @@ Node Checker::recipe(const Node& root) {
   recipe_rules(out);
   capabilities();
   packing(out);
+  profiled_steps(out);
   named_scores(out);
   flush();
   return out;

@@ -1,8 +1,11 @@
 // What a training recipe may ask for beside the plain loop: precision, averages, noise, recompute,
 // guards.  Each is checked against its twin, and against having been interrupted.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -26,6 +29,20 @@ std::string weights(const std::string& dir, int64_t step) {
 
 double score(const std::string& dir, const char* name) {
   return parse_json(read_file(dir + "/status.json")).at("scores").get(name, std::nan(""));
+}
+
+/// Names of a trace's events, and how often each stands there.
+std::map<std::string, int64_t> events_of(const std::string& dir, int64_t step) {
+  const std::string file = fmt::format("{}/profile/step-{}.json", dir, step);
+  std::map<std::string, int64_t> events;
+  const Value trace = parse_json(read_file(file), file);
+  for (const Value& event : trace.at("traceEvents").as_array()) ++events[event.get("name", "")];
+  return events;
+}
+
+int64_t count_of(const std::map<std::string, int64_t>& events, const char* name) {
+  const auto found = events.find(name);
+  return found == events.end() ? 0 : found->second;
 }
 
 /// As if the process had died after the checkpoint of step 10.
@@ -167,15 +184,6 @@ TEST_SUITE("e2e.options") {
     CHECK(ran.has("set checkpoint.every"));
   }
 
-  TEST_CASE("a guard on a score that is not taken is told before training") {
-    const testing::TempDir temp;
-    const Ran ran = train(temp.path + "/run",
-                          "--set 'guard.s={type=\"early_stop\",metric=\"dve.perplexity\"}'");
-    CHECK(ran.code == 2);
-    CHECK(ran.has("E306"));
-    CHECK(ran.has("did you mean `dev.perplexity`?"));
-  }
-}
   TEST_CASE("chosen steps leave a trace of themselves and of no other, and no bit changes") {
     const testing::TempDir temp;
     const std::string plain = temp.path + "/plain", traced = temp.path + "/traced";
@@ -236,3 +244,12 @@ TEST_SUITE("e2e.options") {
     run(temp.path + "/fine", "--set 'optimizer.groups.a={match=\"*q_proj*\",lr=2.0}'");
   }
 
+  TEST_CASE("a guard on a score that is not taken is told before training") {
+    const testing::TempDir temp;
+    const Ran ran = train(temp.path + "/run",
+                          "--set 'guard.s={type=\"early_stop\",metric=\"dve.perplexity\"}'");
+    CHECK(ran.code == 2);
+    CHECK(ran.has("E306"));
+    CHECK(ran.has("did you mean `dev.perplexity`?"));
+  }
+}

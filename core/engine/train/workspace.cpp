@@ -149,6 +149,7 @@ Tables read_tables(const Value& recipe) {
   tables.ema = read_table<EmaTable>(recipe, "ema");
   tables.checkpoint = read_table<CheckpointTable>(recipe, "checkpoint");
   tables.log = read_table<LogTable>(recipe, "log");
+  tables.profile = read_table<ProfileTable>(recipe, "profile");
   tables.generate = read_table<GenerateTable>(recipe, "generate");
   tables.optimizer = read_table<OptimizerKeys>(recipe, "optimizer");
   tables.model = read_table<ModelTable>(recipe, "model");
@@ -199,6 +200,7 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
                 space.rows->num_untrained(),
                 space.tokens.num_documents());
     space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
+    check_profile(space);
     if (!options.keep_train_texts && !evaluates_train(recipe)) {
       space.corpus.parts.erase("train");
       malloc_trim(
@@ -232,17 +234,17 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
                                            at::Device device) {
   const auto model = build_base(spec, space.tables, *space.host, device);
   model->set_embedding_noise(space.tables.run.neftune_alpha);
+  const bool is_sample = !(spec == space.model_spec);
   if (const Value* table = space.recipe.find("adapter");
       table != nullptr && table->get("type", "") != "none") {
-  const bool is_sample = !(spec == space.model_spec);
     attach_adapter(
         *model, *table, *space.host, build_context(spec, space.tables, device), is_sample);
     check_window(*model->adapter(), space);
     check_merges(*model->adapter(), space);
   }
+  if (!is_sample) check_groups(*model, space);
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())
-  if (!is_sample) check_groups(*model, space);
       model->wrap_units(std::shared_ptr<Parallel>(
           make<Parallel>(*space.host, table, ParallelArgs{model->num_layers()})));
   return model;

@@ -140,6 +140,19 @@ TEST_SUITE("core.recipe.language") {
     CHECK(again.resolved.tree == outcome.resolved.tree);
   }
 
+  TEST_CASE("a profiled step is one that the run reaches") {
+    CHECK(value_at(check(fake::kRecipe, {"profile.steps=[1, 1000]"}), "profile.steps") ==
+          Value(Value::Array{1, 1000}));
+    ResolveOptions options;
+    options.overrides = {{"profile.steps=[3, 1001]", 3}};
+    const Outcome outcome =
+        check_recipe_text(fake::kRecipe, "test.toml", plugins().catalog(), options);
+    REQUIRE(outcome.diagnostics.size() == 1);
+    CHECK(outcome.diagnostics[0].code == "E415");
+    CHECK(outcome.diagnostics[0].message ==
+          "profile.steps names step 1001, and the run ends after 1000");
+  }
+
   TEST_CASE("type = \"none\" switches a component off") {
     const Outcome outcome = check(fake::kRecipe, {"eval.ppl.type=none"});
     CHECK(value_at(outcome, "eval.ppl").is_null());
@@ -173,19 +186,6 @@ TEST_SUITE("core.recipe.language") {
     CHECK(outcome.resolved.nodes.find_path("model.width")->origin.place() == "dir/config.json");
   }
 
-  TEST_CASE("stages overlay the common part, see one another, and read back") {
-    const std::string text = R"(recipe = { task = "pipeline", name = "two" }
-vars.limit = 5
-[eval.ppl]
-type = "perplexity"
-limit = "${vars.limit}"
-[stage.one]
-task = "evaluate"
-[stage.two]
-task = "evaluate"
-vars.limit = 6
-recipe.notes = "${stage.one.out}"
-eval.rouge = { type = "rouge", data = "${stage.one.out}/p.jsonl" }
   TEST_CASE("exports default to the architecture that read the model folder") {
     const Value spec = folder_spec();
     const std::string text = std::string(kOverFolder) +
@@ -241,6 +241,19 @@ eval.rouge = { type = "rouge", data = "${stage.one.out}/p.jsonl" }
                          RecipeErrors);
   }
 
+  TEST_CASE("stages overlay the common part, see one another, and read back") {
+    const std::string text = R"(recipe = { task = "pipeline", name = "two" }
+vars.limit = 5
+[eval.ppl]
+type = "perplexity"
+limit = "${vars.limit}"
+[stage.one]
+task = "evaluate"
+[stage.two]
+task = "evaluate"
+vars.limit = 6
+recipe.notes = "${stage.one.out}"
+eval.rouge = { type = "rouge", data = "${stage.one.out}/p.jsonl" }
 gate = { "ppl.perplexity" = { max_increase = "3%" } }
 )";
     ResolveOptions options;
@@ -297,6 +310,7 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
         {{{"optimizer.type=muon", 1}, {"model.layer.dense.attention.position.type=alibi", 2}},
          "",
          nullptr,
+         "",
          ""});
     CHECK(outcome.missing == std::vector<std::string>{"optimizer/muon", "position/alibi"});
   }
@@ -310,7 +324,6 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
           .code();
     };
     CHECK(code({{"optimizer.type=muon", 1}}) == Code::Plugin);
-         "",
     CHECK(code({{"optimizer.type=muon", 1}, {"run.sede=1", 2}}) == Code::Usage);
   }
 
