@@ -88,7 +88,10 @@ const std::vector<Verb>& verbs() {
        "",
        "continue a prompt with a trained model",
        {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
-        {"adapter", "DIR", "a folder in PEFT's layout to put over the model"},
+        {"adapter",
+         "[NAME=]DIR",
+         "a folder in PEFT's layout to put over the model; named ones may be several"},
+        {"use", "NAME", "which of them; `none`: the model alone"},
         {"prompt", "TEXT", "the text to continue; may be repeated"},
         {"max-new-tokens", "N", "how far (default 64)"},
         {"temperature", "T", "0 is greedy"},
@@ -99,13 +102,18 @@ const std::vector<Verb>& verbs() {
         {"stream", "", "print as it comes"}},
        "  mortise generate --model runs/quickstart-1 --prompt \"cat (noun):\" --max-new-tokens 20\n"
        "  mortise generate --model models/llama --prompt \"Once\" --temperature 0.8 --top-p 0.95 "
-       "--stream\n",
+       "--stream\n"
+       "  mortise generate --model models/llama --adapter prose=a --adapter verse=b --use verse "
+       "--prompt \"Once\"\n",
        run_generate},
       {"score",
        "",
        "print the log-probability of every token; write raw logits",
        {{"model", "DIR", "a run directory, a checkpoint or a Hugging Face folder"},
-        {"adapter", "DIR", "a folder in PEFT's layout to put over the model"},
+        {"adapter",
+         "[NAME=]DIR",
+         "a folder in PEFT's layout to put over the model; named ones may be several"},
+        {"use", "NAME", "which of them; `none`: the model alone"},
         {"text", "TEXT", "score a text"},
         {"ids", "1,2,3", "score token ids"},
         {"file", "F.jsonl", "score a file, one {\"text\"} or {\"ids\"} a line"},

@@ -1,9 +1,9 @@
 // `mortise score`: the log-probability of every token, and on request the raw scores, so that
 // anyone can check that the same weights give the same numbers here as elsewhere.
 //
-// Options: model; one of text, ids ("1,2,3"), file (JSONL with `text` or `ids`); json; logits (a
-// safetensors file with `ids` [T] int64 and `logits` [T, V] float32).  The first token has no
-// log-probability: nothing comes before it.
+// Options: model; adapter (see choose_adapter), use; one of text, ids ("1,2,3"), file (JSONL with
+// `text` or `ids`); json; logits (a safetensors file with `ids` [T] int64 and `logits` [T, V]
+// float32).  The first token has no log-probability: nothing comes before it.
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -18,8 +18,7 @@
 
 #include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/generate/score.hpp"
-#include "core/engine/model/adapters.hpp"
-#include "core/engine/model/open_model.hpp"
+#include "core/engine/model/adapter_set.hpp"
 #include "core/engine/verbs.hpp"
 
 namespace mortise::core {
@@ -152,8 +151,8 @@ Score score_of(const at::Tensor& logits_TV, const std::vector<int32_t>& ids) {
 int run_score(const EngineCall& call) {
   const Value& options = *call.options;
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
-  if (const std::string adapter = options.get("adapter", ""); !adapter.empty())
-    open_adapter(*opened.model, adapter, *call.host, *call.catalog);
+  AdapterSet adapters(opened, *call.host, *call.catalog);
+  LanguageModel& model = choose_adapter(adapters, options);
   const std::vector<std::vector<int32_t>> inputs = inputs_of(opened, options);
   const std::string logits_file = options.get("logits", "");
   MORTISE_CHECK(logits_file.empty() || inputs.size() == 1,
@@ -162,7 +161,7 @@ int run_score(const EngineCall& call) {
   const bool as_json = options.get("json", false);
   Score total;
   for (const std::vector<int32_t>& ids : inputs) {
-    const at::Tensor logits_TV = all_logits(*opened.model, ids);
+    const at::Tensor logits_TV = all_logits(model, ids);
     const Score score = score_of(logits_TV, ids);
     if (!logits_file.empty())
       write_tensors(logits_file,

@@ -47,6 +47,9 @@ struct OpenedModel {
   std::string base;                      // of a run: its model.from; may be empty
 };
 
+/// A model of this specification, its parameters not yet filled, not training.
+std::shared_ptr<LanguageModel> build_empty(const Value& spec, Host& host, at::ScalarType dtype);
+
 /// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its
 /// first export), or a folder ckpt/step-N of one.  Weights become `dtype`. Throws: DataError when
 /// DIR is none of these, when weights do not fit, or tokenizer and model do not belong together.
