@@ -176,7 +176,7 @@ bool Checker::component(const std::string& interface_id,
                                ? default_type
                                : "";
   if (type.empty()) return without_type(interface_id, given, path, out);
-  if (type == "none") {
+  if (type == "none" && catalog_.providers(kind_of(interface_id), type).empty()) {
     out = Node();  // switched off: absent from the resolved recipe
     return true;
   }

@@ -130,7 +130,9 @@ void check_groups(const LanguageModel& model, const Workspace& space) {
       throw_no_match(what,
                      group.match,
                      trained,
-                     "name parameters by their whole path; `*` stands for any characters");
+                     fmt::format("match whole paths (`*` stands for any characters), or take "
+                                 "[optimizer.groups.{}] out",
+                                 name));
     throw Error(Code::Usage,
                 fmt::format("{} matches only parameters that [adapter] freezes", what),
                 fmt::format("take [optimizer.groups.{}] out, or match what is trained, such as {}",

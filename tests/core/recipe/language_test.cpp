@@ -158,6 +158,18 @@ TEST_SUITE("core.recipe.language") {
     CHECK(value_at(outcome, "eval.ppl").is_null());
   }
 
+  TEST_CASE("type = \"none\" is a component where one has that name") {
+    fake::Plugins more;
+    more.add("org.acme.none", "1.0.0", fake::component_text<fake::Empty>("none", "position/1.0"));
+    ResolveOptions options;
+    options.overrides = {{"model.layer.dense.attention.position={type=\"none\"}", 3},
+                         {"eval.ppl.type=none", 5}};
+    const Outcome outcome = check_recipe_text(fake::kRecipe, "test.toml", more.catalog(), options);
+    REQUIRE(outcome.ok());
+    CHECK(value_at(outcome, "model.layer.dense.attention.position.type") == Value("none"));
+    CHECK(value_at(outcome, "eval.ppl").is_null());
+  }
+
   TEST_CASE("origins name files, overrides and defaults") {
     const Outcome outcome = check(fake::kRecipe, {"optimizer.eps=1e-9"});
     const Node* optimizer = outcome.resolved.nodes.find("optimizer");
