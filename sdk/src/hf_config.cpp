@@ -236,7 +236,8 @@ void SpecReader::refuse(const std::string& path,
                           path,
                           found,
                           wanted),
-              "export with another architecture, or change the model");
+              "export with another architecture, change the model, or leave the export out (type = "
+              "\"none\")");
 }
 
 std::vector<const Value*> SpecReader::layers() const {

@@ -6,6 +6,7 @@
 
 #include "mortise/error.hpp"
 
+#include "core/engine/train/model_io.hpp"
 #include "core/engine/train/progress.hpp"
 
 namespace mortise::core {
@@ -23,6 +24,7 @@ std::string plugins_line(const Value& notes) {
 
 void add_model(JobPlan& plan, const Workspace& space) {
   const auto model = build_model(space, space.model_spec, at::kMeta);
+  check_exports(*model, space);
   for (const NamedTensor& tensor : model->parameters()) {
     plan.parameters += tensor.tensor.numel();
     if (tensor.tensor.requires_grad()) plan.trainable += tensor.tensor.numel();
