@@ -85,6 +85,22 @@ TEST_SUITE("adapter.ia3") {
     CHECK(tensors[4].tensor.sizes() == at::IntArrayRef({1, 5}));
   }
 
+  TEST_CASE("a key of PEFT that changes the maths is refused, unless it is switched off") {
+    Block block;
+    Value file = Value::table();
+    for (const char* key : {"target_modules", "feedforward_modules"})
+      file[key] = Value::Array{Value("down_proj")};
+    file["modules_to_save"] = Value();
+    file["exclude_modules"] = Value::array();
+    file["fan_in_fan_out"] = false;
+    CHECK_NOTHROW(testing::make<Adapter>("ia3", {block.build, &block, 4, 2, file, false}));
+    file["fan_in_fan_out"] = true;
+    Block other;
+    CHECK_THROWS_WITH_AS(testing::make<Adapter>("ia3", {other.build, &other, 4, 2, file, false}),
+                         doctest::Contains("`fan_in_fan_out` is set"),
+                         Error);
+  }
+
   TEST_CASE("a feed-forward pattern outside the targets is refused") {
     Block block;
     Value none = Value::array();
