@@ -5,10 +5,9 @@
 
 #include "mortise/testing.hpp"
 
-using namespace mortise;
+#include "tests/support/close.hpp"
 
-#define CHECK_CLOSE(actual, expected, rtol, atol) \
-  CHECK(at::allclose((actual).to(at::kDouble), (expected).to(at::kDouble), rtol, atol))
+using namespace mortise;
 
 namespace {
 
@@ -57,20 +56,20 @@ TEST_SUITE("adapter.ia3") {
     CHECK(ld.sizes() == at::IntArrayRef({1, 5}));
     const at::Tensor key = (at::matmul(x, block.k->weight().t()) + block.k->bias()) * lk.flatten(),
                      out = at::matmul(h * ld, block.down->weight().t()) + block.down->bias();
-    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
 
     const std::vector<int64_t> borders = {0, 1, 3};
     const at::Tensor le = block.named("model.layers.1.mlp.experts.down_proj.ia3.l");
     const at::Tensor mixed = (*block.experts)(h, borders);
-    CHECK_CLOSE(mixed.narrow(0, 1, 2),
-                at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
-                1e-5,
-                1e-5);
+    MORTISE_CHECK_CLOSE(mixed.narrow(0, 1, 2),
+                        at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
+                        1e-5,
+                        1e-5);
     adapter->merge();
-    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
   }
 
   TEST_CASE("trains the vectors only, and names them as PEFT does") {
