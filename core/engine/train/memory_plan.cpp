@@ -11,6 +11,7 @@
 
 #include "mortise/error.hpp"
 
+#include "core/engine/model/open_model.hpp"
 #include "core/engine/train/trainer.hpp"
 
 namespace mortise::core {
