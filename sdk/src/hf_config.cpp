@@ -330,6 +330,11 @@ void SpecReader::want_flag(const std::string& path,
     refuse(fmt::format("{}.{}", path, key), wanted ? "false" : "true", wanted ? "true" : "false");
 }
 
+void SpecReader::want_plain_embedding() const {
+  if (present(typed(spec_, "embedding", "token"), "position") != nullptr)
+    refuse("model.embedding.position", "one", "none");
+}
+
 void SpecReader::want_plain_heads(const Value& attention) const {
   const std::string path = "model.layer.*.attention.";
   const int64_t heads = attention.at("heads").as_int(), width = spec_.at("width").as_int();

@@ -2,7 +2,7 @@
 # templates.sh BUILD SOURCE: installs the SDK into a fresh folder, scaffolds one plugin of every kind there, builds, tests
 # and conform-runs them and the examples out of tree, in one configuration, and runs the recipe that each scaffold brings.
 set -euo pipefail
-build=$1 source=$2
+build=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" --component sdk > "$work/install.log" || { cat "$work/install.log"; exit 1; }

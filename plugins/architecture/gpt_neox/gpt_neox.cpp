@@ -95,9 +95,7 @@ void add_layer_rules(int64_t index, const Sizes& sizes, std::vector<TensorRule>&
 
 /// The one kind of layer.  Throws: Error naming what GPT-NeoX has not.
 const Value& checked_layer(const SpecReader& reader, const Value& spec) {
-  const Value& embedding = reader.typed(spec, "embedding", "token");
-  if (present(embedding, "position") != nullptr)
-    reader.refuse("model.embedding.position", "one", "none");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "layer_norm");
   reader.want_flag("model.norm", norm, "bias", /*otherwise=*/true, true);
   reader.typed(spec, "head", "lm");

@@ -92,9 +92,7 @@ std::string class_name(std::string_view family) {
 
 Value Llama::to_hf(const Value& spec) const {
   const SpecReader reader(spec, "LLaMA");
-  reader.typed(spec, "embedding", "token");
-  if (present(spec.at("embedding"), "position") != nullptr)
-    reader.refuse("model.embedding.position", "one", "none");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "rms_norm");
   reader.typed(spec, "head", "lm");
   const Value& first = reader.one_kind({"prenorm"}, {"type", "ffn", "norm"});

@@ -121,7 +121,7 @@ Value Mixtral::to_spec(const Value& hf_config) const {
 
 Value Mixtral::to_hf(const Value& spec) const {
   const SpecReader reader(spec, "Mixtral");
-  reader.typed(spec, "embedding", "token");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "rms_norm");
   reader.typed(spec, "head", "lm");
   const Value& layer =

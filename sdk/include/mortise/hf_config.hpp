@@ -106,6 +106,8 @@ class MORTISE_API SpecReader {
   /// Throws: Error unless every head has keys and values of its own, is width / heads wide, and
   /// knows no norm and no sliding window.
   void want_plain_heads(const Value& attention) const;
+  /// Refuses every embedding but `token` without positions of its own.
+  void want_plain_embedding() const;
   /// The standard deviation that the weights started with; 0.02 where none is given.
   double init_std() const;
   /// Writes the position of an attention as write_rope() does.  Throws: Error when it is another
