@@ -47,6 +47,55 @@ Prepared prepare(const std::string& path,
   return {directory, resolve_job(path, context, options)};
 }
 
+using Results = std::vector<std::pair<std::string, JobResult>>;
+
+/// One line a run: what it took and reached, with a column for each name that any of them has.
+std::string results_table(const Results& results) {
+  std::vector<std::string> columns;
+  size_t widest = 3;
+  for (const auto& [name, result] : results) {
+    widest = std::max(widest, name.size());
+    for (const auto& [column, value] : result.shown)
+      if (std::find(columns.begin(), columns.end(), column) == columns.end())
+        columns.push_back(column);
+  }
+  std::string table = fmt::format("\n{:<{}} {:>5}", "run", widest, "exit");
+  for (const std::string& column : columns) table += fmt::format("  {:>10}", column);
+  for (const auto& [name, result] : results) {
+    table += fmt::format("\n{:<{}} {:>5}", name, widest, result.exit_code);
+    for (const std::string& column : columns) {
+      const auto is_it = [&](const auto& shown) { return shown.first == column; };
+      const auto found = std::find_if(result.shown.begin(), result.shown.end(), is_it);
+      const size_t width = std::max<size_t>(10, column.size());
+      table += found == result.shown.end() ? fmt::format("  {:>{}}", "", width)
+                                           : fmt::format("  {:>{}.7g}", found->second, width);
+    }
+    if (!result.failure.empty())
+      table += "  failed: " + result.failure.substr(0, result.failure.find('\n'));
+  }
+  return table + "\n";
+}
+
+Value results_event(const char* event, const Results& results) {
+  Value out = Value::Table{{"event", event}, {"runs", Value::array()}};
+  for (const auto& [name, result] : results) {
+    Value run = Value::Table{{"name", name},
+                             {"directory", result.directory},
+                             {"exit_code", int64_t{result.exit_code}},
+                             {"scores", Value::table()}};
+    for (const auto& [score, value] : result.scores) run["scores"][score] = value;
+    for (const auto& [measure, value] : result.shown)
+      if (!result.scores.contains(measure)) run[measure] = value;
+    if (!result.failure.empty()) run["failure"] = result.failure;
+    out["runs"].as_array().push_back(std::move(run));
+  }
+  return out;
+}
+
+void tell(const char* event, const Results& results, const JobContext& context) {
+  print(context.json ? to_json(results_event(event, results)) + "\n" : results_table(results));
+}
+
 JobResult run_stages(const Prepared& job, const JobContext& context) {
   JobResult total;
   total.directory = job.directory.path();
@@ -59,6 +108,7 @@ JobResult run_stages(const Prepared& job, const JobContext& context) {
   status.name = job.resolved.name;
   job.directory.write_status(status);
   std::vector<std::pair<std::string, Scores>> earlier;
+  Results results;
   for (const Resolved& stage : job.resolved.stages) {
     if (!context.json) print(fmt::format("\n== stage {} ({})\n", stage.name, stage.task));
     const RunDirectory directory = RunDirectory::create(stage.name, job.directory.file(stage.name));
@@ -75,12 +125,15 @@ JobResult run_stages(const Prepared& job, const JobContext& context) {
     for (const auto& [name, value] : result.scores) status.scores[stage.name + "." + name] = value;
     total.exit_code =
         result.exit_code != 0 ? result.exit_code : check_gates_of(stage, result.scores, earlier);
+    result.exit_code = total.exit_code;
+    results.emplace_back(stage.name, result);
     if (total.exit_code != 0) {
       status.message = fmt::format("stage {} ended with {}", stage.name, total.exit_code);
       break;
     }
     earlier.emplace_back(stage.name, result.scores);
   }
+  tell("pipeline", results, context);
   status.status = total.exit_code == 0                                     ? "done"
                   : total.exit_code == static_cast<int>(Code::Interrupted) ? "interrupted"
                                                                            : "failed";
@@ -122,40 +175,11 @@ JobResult run_or_record(const std::string& path,
   return result;
 }
 
-using SweepResults = std::vector<std::pair<std::string, JobResult>>;
-
-std::string sweep_table(const SweepResults& results) {
-  std::string table = fmt::format("\n{:<40} {:>5}  scores\n", "run", "exit");
-  for (const auto& [name, result] : results) {
-    table += fmt::format("{:<40} {:>5}", name, result.exit_code);
-    for (const auto& [score, value] : result.scores)
-      table += fmt::format("  {} {:.4g}", score, value);
-    if (!result.failure.empty())
-      table += "  failed: " + result.failure.substr(0, result.failure.find('\n'));
-    table += "\n";
-  }
-  return table;
-}
-
-Value sweep_event(const SweepResults& results) {
-  Value event = Value::Table{{"event", "sweep"}, {"runs", Value::array()}};
-  for (const auto& [name, result] : results) {
-    Value run = Value::Table{{"name", name},
-                             {"directory", result.directory},
-                             {"exit_code", int64_t{result.exit_code}},
-                             {"scores", Value::table()}};
-    for (const auto& [score, value] : result.scores) run["scores"][score] = value;
-    if (!result.failure.empty()) run["failure"] = result.failure;
-    event["runs"].as_array().push_back(std::move(run));
-  }
-  return event;
-}
-
 int run_sweep(const std::string& path,
               const JobContext& context,
               const std::vector<Override>& overrides,
               const std::vector<SweepRun>& runs) {
-  SweepResults results;
+  Results results;
   int code = 0;
   for (const SweepRun& run : runs) {
     if (stop_signal() != 0) return static_cast<int>(Code::Interrupted);
@@ -166,7 +190,7 @@ int run_sweep(const std::string& path,
     results.emplace_back(run.name, run_or_record(path, context, all, run.name));
     if (results.back().second.exit_code != 0) code = results.back().second.exit_code;
   }
-  print(context.json ? to_json(sweep_event(results)) + "\n" : sweep_table(results));
+  tell("sweep", results, context);
   return code;
 }
 

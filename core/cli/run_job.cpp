@@ -93,12 +93,18 @@ void link_out(const RunDirectory& directory) {
   }
 }
 
-Scores scores_of(const RunDirectory& directory) {
-  Scores scores;
-  if (!fs::exists(directory.file("status.json"))) return scores;
+void add_status(JobResult& result, const RunDirectory& directory) {
+  if (!fs::exists(directory.file("status.json"))) return;
   const RunStatus status = directory.status();
-  for (const auto& [name, value] : status.scores.as_table()) scores[name] = value.as_float();
-  return scores;
+  for (const auto& [name, value] : status.measures.as_table())
+    result.shown.emplace_back(name, value.as_float());
+  std::string last;
+  for (const auto& [name, value] : status.scores.as_table()) {
+    result.scores[name] = value.as_float();
+    const std::string eval = name.substr(0, name.find('.'));
+    if (eval != last) result.shown.emplace_back(name, value.as_float());
+    last = eval;
+  }
 }
 
 int call_task(const Value& tree,
@@ -210,7 +216,7 @@ JobResult run_job(const Resolved& job,
   result.directory = directory.path();
   result.exit_code = call_task(resolved.tree, directory, context, plan_notes(resolved), resume);
   if (result.exit_code == 0) link_out(directory);
-  result.scores = scores_of(directory);
+  add_status(result, directory);
   return result;
 }
 

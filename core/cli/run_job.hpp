@@ -25,6 +25,7 @@ struct JobResult {
   int exit_code = 0;
   std::string directory;
   Scores scores;
+  std::vector<std::pair<std::string, double>> shown;  // what it took; the first score of each eval
   std::string failure;  // of a run of a sweep that ended with an error
 };
 

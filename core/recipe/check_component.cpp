@@ -153,6 +153,19 @@ bool Checker::without_type(const std::string& interface_id,
   return false;
 }
 
+// Absent from the resolved recipe, where an absent part is none.
+bool Checker::switched_off(const Slot* slot,
+                           const std::string& default_type,
+                           const Node& given,
+                           const std::string& path,
+                           Node& out) {
+  out = Node();
+  if (slot != nullptr || default_type.empty()) return true;
+  report("E110", fmt::format("[{}] cannot be switched off", path), given.origin).fix =
+      fmt::format("leave it out for \"{}\", or name another", default_type);
+  return false;
+}
+
 bool Checker::component(const std::string& interface_id,
                         const Slot* slot,
                         const std::string& default_type,
@@ -176,10 +189,8 @@ bool Checker::component(const std::string& interface_id,
                                ? default_type
                                : "";
   if (type.empty()) return without_type(interface_id, given, path, out);
-  if (type == "none" && catalog_.providers(kind_of(interface_id), type).empty()) {
-    out = Node();  // switched off: absent from the resolved recipe
-    return true;
-  }
+  if (type == "none" && catalog_.providers(kind_of(interface_id), type).empty())
+    return switched_off(slot, default_type, given, path, out);
   const Node& place = type_node == nullptr ? given : *type_node;
   const ComponentEntry* entry = provider(kind_of(interface_id), type, place, path);
   const SchemaInfo* schema = entry == nullptr ? nullptr : schema_of(*entry, place);

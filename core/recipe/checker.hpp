@@ -79,6 +79,11 @@ class Checker {
                   std::string fix = {});
 
   // check_component.cpp: components
+  bool switched_off(const Slot* slot,
+                    const std::string& default_type,
+                    const Node& given,
+                    const std::string& path,
+                    Node& out);
   bool component(const std::string& interface_id,
                  const Slot* slot,
                  const std::string& default_type,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -148,7 +149,7 @@ class Interpolator {
 
   bool resolve(Node& at, const std::string& name, Node& out) {
     if (name.starts_with("env:")) return environment(at, name.substr(4), out);
-    if (name == "recipe.dir") return literal(context_.recipe_dir, at, out);
+    if (name == "recipe.dir") return literal(folder_of(at.origin), at, out);
     if (name == "run.dir" && !run_dir().empty()) return literal(run_dir(), at, out);
     if (name == "run.dir") return literal("${run.dir}", at, out);
     if (name.starts_with("stage.")) return stage(at, name, out);
@@ -158,6 +159,14 @@ class Interpolator {
   static bool literal(std::string text, Node& at, Node& out) {
     out = Node::of(std::move(text), at.origin);
     return true;
+  }
+
+  // As in `extends`, of the file that says it: a base recipe finds its data wherever it is
+  // extended.
+  std::string folder_of(const Origin& origin) const {
+    const bool is_in_file = origin.kind == Origin::Kind::File && origin.file != nullptr;
+    return is_in_file ? std::filesystem::path(origin.file->path).parent_path().string()
+                      : context_.recipe_dir;
   }
 
   std::string run_dir() const {

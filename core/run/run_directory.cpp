@@ -124,6 +124,7 @@ void RunDirectory::write_status(const RunStatus& status) const {
   out["updated"] = now;
   if (!status.message.empty()) out["message"] = status.message;
   out["scores"] = status.scores;
+  out["measures"] = status.measures;
   write_file(file("status.json"), to_json(out, 1) + "\n");
 }
 
@@ -139,6 +140,7 @@ RunStatus RunDirectory::status() const {
   status.total_steps = in.get("total_steps", 0);
   status.wall_seconds = in.get("wall_seconds", 0.0);
   if (const Value* scores = in.find("scores")) status.scores = *scores;
+  if (const Value* measures = in.find("measures")) status.measures = *measures;
   return status;
 }
 

@@ -29,7 +29,8 @@ struct RunStatus {
   std::string task, name, message;
   int64_t exit_code = 0, step = 0, total_steps = 0;
   double wall_seconds = 0;
-  Value scores = Value::table();  // "ppl.perplexity" → 31.2
+  Value scores = Value::table();    // "ppl.perplexity" → 31.2
+  Value measures = Value::table();  // what it took: "trainable", "peak_mib", "tokens_per_s"
 };
 
 /// Thread: [main-thread].

@@ -149,6 +149,19 @@ void check_targets(const at::Tensor& targets, int64_t vocab) {
               vocab);
 }
 
+/// Kernels trust these sizes.
+void check_rows(const at::Tensor& hidden_ND,
+                const at::Tensor& targets_N,
+                const at::Tensor& mask_N) {
+  TORCH_CHECK(targets_N.numel() == hidden_ND.size(0) &&
+                  (!mask_N.defined() || mask_N.numel() == hidden_ND.size(0)),
+              "cross-entropy: one target (and mask) a row is needed, got ",
+              hidden_ND.size(0),
+              " rows and ",
+              targets_N.numel(),
+              " targets");
+}
+
 bool wants_gradient(const at::Tensor& tensor) {
   return at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad();
 }
@@ -162,6 +175,7 @@ std::pair<at::Tensor, at::Tensor> chunked_cross_entropy(const at::Tensor& hidden
                                                         const at::Tensor& mask_N,
                                                         const CrossEntropyOptions& options) {
   MORTISE_PROFILED("chunked_cross_entropy");
+  check_rows(hidden_ND, targets_N, mask_N);
   if (!is_fusable({&hidden_ND, &weight_VD, &bias_V}))
     return eager::cross_entropy(hidden_ND, weight_VD, bias_V, targets_N, mask_N, options);
   at::Tensor rows, targets = targets_N.contiguous();
@@ -189,6 +203,7 @@ at::Tensor chunked_log_prob(const at::Tensor& hidden_ND,
                             const at::Tensor& bias_V,
                             const at::Tensor& targets_N) {
   at::NoGradGuard no_grad;
+  check_rows(hidden_ND, targets_N, {});
   check_targets(targets_N, weight_VD.size(0));
   const int64_t tokens = hidden_ND.size(0), chunk = chunk_tokens({}, weight_VD.size(0));
   at::Tensor out = at::empty({tokens}, hidden_ND.options().dtype(at::kFloat));

@@ -50,6 +50,11 @@ const Value* present(const Value& table, std::string_view key) {
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
+int64_t present_int(const Value& table, std::string_view key, int64_t otherwise) {
+  const Value* value = present(table, key);
+  return value == nullptr ? otherwise : value->as_int();
+}
+
 std::string text_of(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::Bool:
@@ -93,6 +98,13 @@ int64_t HfConfig::positive(std::string_view key, int64_t otherwise) {
   return find(key) == nullptr ? otherwise : positive(key);
 }
 
+int64_t HfConfig::divisor(std::string_view key, std::string_view of, int64_t whole) {
+  const int64_t found = positive(key);
+  if (whole % found != 0)
+    refuse(key, std::to_string(found), fmt::format("divisors of {}, {}", of, whole));
+  return found;
+}
+
 double HfConfig::number(std::string_view key, double otherwise) {
   const Value* value = find(key);
   if (value == nullptr) return otherwise;
@@ -118,6 +130,15 @@ std::string HfConfig::text(std::string_view key, const std::string& otherwise) {
     throw DataError(
         fmt::format("config.json: `{}{}` must be a string, got {}", place_, key, text_of(*value)));
   return value->as_string();
+}
+
+std::string HfConfig::gelu_form(std::string_view key, const std::string& otherwise) {
+  const std::string name = text(key, otherwise);
+  if (name == "gelu") return "exact";
+  if (name != "gelu_new" && name != "gelu_fast" && name != "gelu_pytorch_tanh")
+    refuse(
+        key, '"' + name + '"', "\"gelu\", \"gelu_new\", \"gelu_fast\" and \"gelu_pytorch_tanh\"");
+  return "tanh";
 }
 
 void HfConfig::refuse(std::string_view key,
@@ -184,6 +205,14 @@ Value HfConfig::rope(const RopeKeys& keys, int64_t longest) {
   return rope;
 }
 
+Value HfConfig::rope_position(const RopeKeys& keys, int64_t longest) {
+  Value position = Value::table();
+  position["type"] = "rope";
+  const Value parameters = rope(keys, longest);
+  for (const auto& [key, value] : parameters.as_table()) position[key] = value;
+  return position;
+}
+
 Value HfConfig::scaling(HfConfig& parameters, int64_t longest) const {
   const std::string type = parameters.text("rope_type", parameters.text("type", "default"));
   Value spec = Value::table();
@@ -236,7 +265,8 @@ void SpecReader::refuse(const std::string& path,
                           path,
                           found,
                           wanted),
-              "export with another architecture, or change the model");
+              "export with another architecture, change the model, or leave the export out (type = "
+              "\"none\")");
 }
 
 std::vector<const Value*> SpecReader::layers() const {
@@ -274,6 +304,59 @@ void SpecReader::same_in_all(std::string_view key) const {
              fmt::format("layers of several kinds (`{}` differs)", key),
              "one kind, repeated");
   }
+}
+
+const Value& SpecReader::one_kind(std::initializer_list<std::string_view> types,
+                                  std::initializer_list<std::string_view> keys) const {
+  for (const std::string_view key : keys) same_in_all(key);
+  const Value& layer = *layers().front();
+  const std::string type = layer.get("type", "");
+  if (std::find(types.begin(), types.end(), type) == types.end())
+    refuse("model.layer.*.type",
+           '"' + type + '"',
+           fmt::format("\"{}\"", fmt::join(types.begin(), types.end(), "\" and \"")));
+  const Value *own = present(layer, "norm"), *shared = present(spec_, "norm");
+  if (own != nullptr && (shared == nullptr || !(*own == *shared)))
+    refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
+  return layer;
+}
+
+void SpecReader::want_flag(const std::string& path,
+                           const Value& part,
+                           std::string_view key,
+                           bool otherwise,
+                           bool wanted) const {
+  if (part.get(key, otherwise) != wanted)
+    refuse(fmt::format("{}.{}", path, key), wanted ? "false" : "true", wanted ? "true" : "false");
+}
+
+void SpecReader::want_plain_embedding() const {
+  if (present(typed(spec_, "embedding", "token"), "position") != nullptr)
+    refuse("model.embedding.position", "one", "none");
+}
+
+void SpecReader::want_plain_heads(const Value& attention) const {
+  const std::string path = "model.layer.*.attention.";
+  const int64_t heads = attention.at("heads").as_int(), width = spec_.at("width").as_int();
+  if (const Value* kv = present(attention, "kv_heads"); kv != nullptr && kv->as_int() != heads)
+    refuse(path + "kv_heads", text_of(*kv), "as many as heads");
+  if (const Value* dim = present(attention, "head_dim");
+      dim != nullptr && dim->as_int() * heads != width)
+    refuse(path + "head_dim", text_of(*dim), "width / heads");
+  for (const char* key : {"qk_norm", "sliding_window"})
+    if (present(attention, key) != nullptr) refuse(path + key, "one", "none");
+}
+
+double SpecReader::init_std() const {
+  const Value* init = present(spec_, "init");
+  return init == nullptr ? 0.02 : init->get("std", 0.02);
+}
+
+void SpecReader::write_position(const Value& attention, const RopeKeys& keys, Value& config) const {
+  const Value* position = present(attention, "position");
+  const std::string type = position == nullptr ? "rope" : position->get("type", "");
+  if (type != "rope") refuse("model.layer.*.attention.position.type", '"' + type + '"', "\"rope\"");
+  write_rope(position == nullptr ? Value::table() : *position, keys, config);
 }
 
 void SpecReader::write_rope(const Value& position, const RopeKeys& keys, Value& config) const {

@@ -432,6 +432,7 @@ TEST_SUITE("e2e.train") {
     REQUIRE(good.code == 0);
     CHECK(good.has("== stage first (train)"));
     CHECK(good.has("== stage second (evaluate)"));
+    CHECK(good.has("run     exit   trainable    peak_mib  tokens_per_s"));
     const std::string dir = temp.path + "/good";
     CHECK(parse_json(bytes(dir + "/status.json")).get("status", "") == "done");
     CHECK(score(dir, "second.test.perplexity") ==
@@ -490,14 +491,25 @@ tokenizer.from = "${{stage.first.out}}"
     CHECK(parse_json(bytes(second + "/again/config.json")).get("model_type", "") == "gpt2");
   }
 
-  TEST_CASE("an export that cannot express the model is told before training") {
+  TEST_CASE("what an export or an evaluation cannot do is told before the first step") {
     const testing::TempDir temp;
-    const Ran ran = train(temp.path + "/run", "--set export.hf.architecture=gpt2");
-    INFO(ran.output);
-    CHECK(ran.code == 2);
-    CHECK(ran.has("a GPT-2 folder cannot express"));
-    CHECK(ran.has("while checking [export.hf]"));
-    CHECK_FALSE(ran.has("step 1/20"));
+    const Ran exported = train(temp.path + "/a", "--set model.layer.dense.type=postnorm");
+    INFO(exported.output);
+    CHECK(exported.code == 2);
+    CHECK(exported.has("a LLaMA folder cannot express model.layer.*.type"));
+    CHECK(exported.has("for [export.hf], written when training ends"));
+    CHECK_FALSE(exported.has("step 1/"));
+    const Ran scored =
+        train(temp.path + "/b",
+              "--set 'model.head={type=\"classify\",labels=4}' --set "
+              "objective.type=classification --set 'export.hf={type=\"none\"}' --set "
+              "batch.overlong=truncate --set "
+              "'data.pipeline.label={type=\"map_labels\",order=2,field=\"kind\","
+              "labels=[\"the\",\"a\",\"an\",\"my\"]}'");
+    INFO(scored.output);
+    CHECK(scored.code == 2);
+    CHECK(scored.has("[eval.dev] needs a model that predicts tokens"));
+    CHECK_FALSE(scored.has("step 1/"));
   }
 
   TEST_CASE("a gate that is missed ends with 4") {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# templates.sh BUILD SOURCE: installs the SDK into a fresh folder, scaffolds one plugin of every kind there, and builds,
-# tests and conform-runs them and the examples out of tree, in one configuration.
+# templates.sh BUILD SOURCE: installs the SDK into a fresh folder, scaffolds one plugin of every kind there, builds, tests
+# and conform-runs them and the examples out of tree, in one configuration, and runs the recipe that each scaffold brings.
 set -euo pipefail
-build=$1 source=$2
+build=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" --component sdk > "$work/install.log" || { cat "$work/install.log"; exit 1; }
@@ -32,3 +32,19 @@ done
 cmake -S "$work" -B "$work/build" -G Ninja -Dmortise_DIR="$work/prefix/lib/cmake/mortise" -DCMAKE_BUILD_TYPE=Release ${CXXFLAGS_EXTRA:+-DCMAKE_CXX_FLAGS="$CXXFLAGS_EXTRA"}
 cmake --build "$work/build" -- -k 0
 ctest --test-dir "$work/build" --output-on-failure
+
+[ -n "$torch" ] && [ -e /usr/share/wordnet/data.noun ] || exit 0
+echo '{"prediction": "a small bird", "references": ["a small bird"]}' > "$work/predictions.jsonl"
+printf 'a small bird\n\nthe old clock\n' > "$work/train.txt"
+small=(--set run.steps=2 --set 'data.train.wordnet.pos=["adv"]' --set batch.micro=2 --set batch.global=2
+  --set eval.dev.limit=2 --set eval.test.limit=2 --set generate.max_new_tokens=2)
+for recipe in "$work"/*/recipe.toml; do
+  kind=$(basename "$(dirname "$recipe")")
+  sets=("${small[@]}")
+  [ "$kind" = metric ] && sets=()
+  [ "$kind" = tokenizer ] || [ "$kind" = metric ] || sets+=(--set tokenizer.vocab=512)
+  (cd "$work" && "$work/prefix/bin/mortise" run "$recipe" --plugin-path "$work/build/lib/mortise/plugins" \
+    --set "run.dir=$work/run_$kind" "${sets[@]}" > "$work/run_$kind.log" 2>&1) ||
+    { echo "FAILED  the recipe of the scaffold $kind"; tail -n 20 "$work/run_$kind.log"; exit 1; }
+  echo "ran     the recipe of the scaffold $kind"
+done

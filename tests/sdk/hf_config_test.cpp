@@ -58,6 +58,24 @@ TEST_SUITE("sdk.hf_config") {
         config.only("a", 4), doctest::Contains("`place.a` is 3, and test knows only 4"), DataError);
   }
 
+  TEST_CASE("an activation names a form of GELU, and heads must divide the width") {
+    const Value json = parse_json(R"({"a": "gelu", "b": "gelu_fast", "c": "relu", "heads": 4})");
+    HfConfig config(json, "test");
+    CHECK(config.gelu_form("a", "gelu_new") == "exact");
+    CHECK(config.gelu_form("b", "gelu") == "tanh");
+    CHECK(config.gelu_form("absent", "gelu_new") == "tanh");
+    CHECK_THROWS_WITH_AS(
+        config.gelu_form("c", "gelu"),
+        doctest::Contains("`c` is \"relu\", and test knows only \"gelu\", \"gelu_new\", "
+                          "\"gelu_fast\" and \"gelu_pytorch_tanh\""),
+        DataError);
+    CHECK(config.divisor("heads", "width", 12) == 4);
+    CHECK_THROWS_WITH_AS(
+        config.divisor("heads", "width", 10),
+        doctest::Contains("`heads` is 4, and test knows only divisors of width, 10"),
+        DataError);
+  }
+
   TEST_CASE("keys that nobody asked for are told, neutral ones are not") {
     const Value json =
         parse_json(R"({"model_type": "x", "read": 1, "known": 2, "odd": 3, "drop": 0.1})");
@@ -82,6 +100,10 @@ TEST_SUITE("sdk.hf_config") {
     CHECK(rope == HfConfig(v5, "test").rope(keys, 64));
     CHECK(rope.at("fraction").as_float() == 0.5);
     CHECK(reach_of_rope(rope, 64) == 64);
+    Value position = HfConfig(v4, "test").rope_position(keys, 64);
+    CHECK(position.at("type").as_string() == "rope");
+    position.erase("type");
+    CHECK(position == rope);
     Value written = Value::table();
     const Value spec = Value::table();
     SpecReader(spec, "test").write_rope(rope, keys, written);
@@ -99,5 +121,88 @@ TEST_SUITE("sdk.hf_config") {
     CHECK_NOTHROW(reader.same_in_all("y"));
     CHECK_THROWS_WITH_AS(
         reader.same_in_all("x"), doctest::Contains("layers of several kinds (`x` differs)"), Error);
+  }
+
+  TEST_CASE("one kind of layer is of a known type and takes the model's norm") {
+    Value spec = parse_json(R"({"norm": {"type": "n"}, "layer": {"a": {"type": "prenorm"}}})");
+    const SpecReader reader(spec, "test");
+    Value& layer = spec["layer"]["a"];
+    CHECK(&reader.one_kind({"parallel", "prenorm"}, {"type", "norm"}) == &layer);
+    layer["norm"]["type"] = "n";
+    CHECK_NOTHROW(reader.one_kind({"prenorm"}, {"type", "norm"}));
+    layer["norm"]["type"] = "other";
+    CHECK_THROWS_WITH_AS(reader.one_kind({"prenorm"}, {"type", "norm"}),
+                         doctest::Contains("model.layer.*.norm: got another norm than model.norm"),
+                         Error);
+    CHECK_THROWS_WITH_AS(reader.one_kind({"parallel", "moe"}, {"type"}),
+                         doctest::Contains("model.layer.*.type: got \"prenorm\", and it knows only "
+                                           "\"parallel\" and \"moe\""),
+                         Error);
+    const Value more = layer;
+    spec["layer"]["b"] = more;
+    spec["layer"]["b"]["width"] = 3;
+    CHECK_NOTHROW(reader.same_in_all("type"));
+    CHECK_THROWS_WITH_AS(reader.one_kind({"prenorm"}, {"type", "width"}),
+                         doctest::Contains("(`width` differs)"),
+                         Error);
+  }
+
+  TEST_CASE("a flag is what it must be, and absent what it is by default") {
+    const Value spec = parse_json(R"({"norm": {"bias": false}})");
+    const SpecReader reader(spec, "test");
+    const Value& norm = spec.at("norm");
+    CHECK_NOTHROW(reader.want_flag("model.norm", norm, "bias", true, false));
+    CHECK_NOTHROW(reader.want_flag("model.norm", norm, "absent", true, true));
+    CHECK_THROWS_WITH_AS(reader.want_flag("model.norm", norm, "bias", true, true),
+                         doctest::Contains("model.norm.bias: got false, and it knows only true"),
+                         Error);
+    CHECK_THROWS_WITH_AS(reader.want_flag("model.norm", norm, "absent", true, false),
+                         doctest::Contains("model.norm.absent: got true, and it knows only false"),
+                         Error);
+  }
+
+  TEST_CASE("plain heads have all keys of their own, the usual width, no norm and no window") {
+    const Value spec = parse_json(R"({"width": 12})");
+    const SpecReader reader(spec, "test");
+    const Value plain =
+        parse_json(R"({"heads": 3, "kv_heads": 3, "head_dim": 4, "qk_norm": null})");
+    CHECK_NOTHROW(reader.want_plain_heads(plain));
+    CHECK_NOTHROW(reader.want_plain_heads(parse_json(R"({"heads": 3})")));
+    const std::pair<const char*, const char*> cases[] = {{"kv_heads", "got 1"},
+                                                         {"head_dim", "got 1"},
+                                                         {"qk_norm", "got one"},
+                                                         {"sliding_window", "got one"}};
+    for (const auto& [key, found] : cases) {
+      Value other = plain;
+      other[key] = 1;
+      const std::string message = fmt::format("attention.{}: {}", key, found);
+      CHECK_THROWS_WITH_AS(
+          reader.want_plain_heads(other), doctest::Contains(message.c_str()), Error);
+    }
+  }
+
+  TEST_CASE("the position of an attention is written when it turns, and refused otherwise") {
+    const Value spec = Value::table();
+    const SpecReader reader(spec, "test");
+    Value config = Value::table();
+    reader.write_position(
+        parse_json(R"({"position": {"type": "rope", "theta": 7.0}})"), {}, config);
+    CHECK(config.at("rope_theta").as_float() == 7);
+    reader.write_position(spec, {}, config);
+    CHECK(config.at("rope_theta").as_float() == 10000);
+    CHECK_THROWS_WITH_AS(
+        reader.write_position(parse_json(R"({"position": {"type": "none"}})"), {}, config),
+        doctest::Contains("attention.position.type: got \"none\", and it knows only \"rope\""),
+        Error);
+  }
+
+  TEST_CASE("absent and null parameters read alike") {
+    const Value spec = parse_json(R"({"a": 3, "b": null, "init": {"std": 0.5}})");
+    const Value none = parse_json(R"({"init": null})");
+    CHECK(present_int(spec, "a", 7) == 3);
+    CHECK(present_int(spec, "b", 7) == 7);
+    CHECK(present_int(spec, "c", 7) == 7);
+    CHECK(SpecReader(spec, "test").init_std() == 0.5);
+    CHECK(SpecReader(none, "test").init_std() == 0.02);
   }
 }

@@ -193,6 +193,13 @@ TEST_SUITE("sdk.ops") {
         at::zeros({1, 2}), at::zeros({3, 2}), {}, at::full({1}, 3, at::kLong), {}, {}));
   }
 
+  TEST_CASE("as many targets as rows, or the loss is refused: the kernels trust it") {
+    const at::Tensor targets = at::zeros({2}, at::kLong);
+    CHECK_THROWS(
+        ops::chunked_cross_entropy(at::zeros({3, 2}), at::zeros({3, 2}), {}, targets, {}, {}));
+    CHECK_THROWS(ops::chunked_log_prob(at::zeros({3, 2}), at::zeros({3, 2}), {}, targets));
+  }
+
   TEST_CASE("bits do not depend on the number of threads") {
     at::manual_seed(6);
     const at::Tensor x = at::randn({300, 64}), w = at::randn({64}),

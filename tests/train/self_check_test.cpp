@@ -6,6 +6,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/names.hpp"
+#include "mortise/torch/path_set.hpp"
 
 #include "core/engine/train/trainer.hpp"
 
@@ -26,6 +27,27 @@ struct Two final : Module {
   at::Tensor a, b;
 };
 
+/// Two paths, of which a router took one.
+struct Paths final : PathSet {
+  Paths() {
+    taken = add_parameter("0.weight", {3}, {}, Init::zeros());
+    rest = add_parameter("1.weight", {3}, {}, Init::zeros());
+    at::NoGradGuard no_grad;
+    taken.zero_();
+    rest.zero_();
+  }
+
+  RouteGranularity granularity() const override { return RouteGranularity::Token; }
+
+  int64_t num_paths() const override { return 2; }
+
+  at::Tensor taken, rest;
+};
+
+struct Routed final : Module {
+  std::shared_ptr<Paths> paths = add_child("paths", std::make_shared<Paths>());
+};
+
 void move(const at::Tensor& tensor) {
   at::NoGradGuard no_grad;
   tensor.add_(1);
@@ -35,7 +57,7 @@ void move(const at::Tensor& tensor) {
 
 TEST_SUITE("train.self_check") {
   TEST_CASE("tensors that do not move are named") {
-    const Two model;
+    Two model;
     SelfCheck check(model);
     move(model.a);
     check.after_step(0.1);
@@ -47,9 +69,17 @@ TEST_SUITE("train.self_check") {
   }
 
   TEST_CASE("nothing is said while the learning rate was zero") {
-    const Two model;
+    Two model;
     SelfCheck check(model);
     check.after_step(0);
+    CHECK_NOTHROW(check.finish(true));
+  }
+
+  TEST_CASE("a path that no router has chosen yet may rest") {
+    Routed model;
+    SelfCheck check(model);
+    move(model.paths->taken);
+    check.after_step(0.1);
     CHECK_NOTHROW(check.finish(true));
   }
 

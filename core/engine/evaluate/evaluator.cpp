@@ -40,9 +40,27 @@ Evaluator::Evaluator(const Workspace& space, LanguageModel& model, Continue gene
       model_(model),
       generate_(std::move(generate)),
       slots_(make_evals(space.recipe, *space.host)) {
-  for (const EvalSlot& slot :
-       slots_)  // a wrong name must be told before the training, not after it
-    if (!is_prediction_file(slot.keys.data)) corpus_part(space_.corpus, slot.keys.data);
+  // What is wrong must be told before the training, not after it.
+  for (const EvalSlot& slot : slots_) {
+    if (is_prediction_file(slot.keys.data)) continue;
+    corpus_part(space_.corpus, slot.keys.data);
+    check_head(slot);
+  }
+}
+
+void Evaluator::check_head(const EvalSlot& slot) const {
+  const auto dense = model_.head().dense();
+  const int64_t vocab = space_.tokenizer->vocab_size();
+  if (!dense || dense->weight_VD.size(0) >= vocab) return;
+  throw Error(
+      Code::Usage,
+      fmt::format("[eval.{}] needs a model that predicts tokens, and [model.head] \"{}\" "
+                  "gives {} scores where the vocabulary has {}",
+                  slot.name,
+                  space_.model_spec.at("head").get("type", ""),
+                  dense->weight_VD.size(0),
+                  vocab),
+      fmt::format("leave out [eval.{}]: what the objective measures is in the report", slot.name));
 }
 
 Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {

@@ -46,6 +46,7 @@ class Evaluator {
   };
 
   Part& part(const std::string& name, int64_t limit);
+  void check_head(const EvalSlot& slot) const;
   EvalResult likelihood(const EvalSlot& slot, std::map<std::string, Likelihoods>& done);
   EvalResult generated(const EvalSlot& slot);
 

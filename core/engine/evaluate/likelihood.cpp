@@ -24,17 +24,8 @@ Likelihoods empty_for(const TokenSet& tokens) {
 
 at::Tensor token_log_probs(Head& head, const at::Tensor& hidden_ND, const at::Tensor& targets_N) {
   at::NoGradGuard no_grad;
-  if (const auto dense = head.dense()) {
-    const int64_t last = targets_N.numel() == 0 ? 0 : targets_N.max().item<int64_t>();
-    if (last >= dense->weight_VD.size(0))
-      throw Error(Code::Usage,
-                  fmt::format("the head gives {} scores and a token has number {}: this model does "
-                              "not predict tokens, so it has no likelihood of a text",
-                              dense->weight_VD.size(0),
-                              last),
-                  "leave out the [eval.*] that need likelihoods, such as perplexity");
+  if (const auto dense = head.dense())
     return ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, targets_N);
-  }
   std::vector<at::Tensor> parts;
   for (int64_t begin = 0; begin < hidden_ND.size(0); begin += kChunk) {
     const int64_t count = std::min(kChunk, hidden_ND.size(0) - begin);

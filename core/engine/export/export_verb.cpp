@@ -19,13 +19,6 @@ namespace mortise::core {
 
 namespace {
 
-at::ScalarType dtype_of(const std::string& name) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
-  if (name == "fp16") return at::kHalf;
-  throw Error(Code::Usage, fmt::format("dtype must be fp32, bf16 or fp16, got `{}`", name));
-}
-
 template <class Interface>
 std::unique_ptr<Interface> make_named(const std::string& name, Host& host) {
   Value config = Value::table();
@@ -88,7 +81,7 @@ int run_export(const EngineCall& call) {
   const std::string to = options.at("to").as_string();
   check_target(to);
   ExportOptions how;
-  how.dtype = dtype_of(options.get("dtype", "fp32"));
+  how.dtype = scalar_type_of(options.get("dtype", "fp32"));
   how.verify = options.get("verify", how.verify);
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
   const bool has_file =

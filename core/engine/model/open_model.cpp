@@ -250,6 +250,13 @@ void load_own_weights(LanguageModel& model, const std::string& file) {
   }
 }
 
+at::ScalarType scalar_type_of(const std::string& dtype) {
+  if (dtype == "fp32") return at::kFloat;
+  if (dtype == "bf16") return at::kBFloat16;
+  if (dtype == "fp16") return at::kHalf;
+  throw Error(Code::Usage, fmt::format("dtype must be fp32, bf16 or fp16, got `{}`", dtype));
+}
+
 OpenedModel open_model(const std::string& path,
                        Host& host,
                        const Catalog& catalog,

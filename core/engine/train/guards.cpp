@@ -16,22 +16,22 @@ Guards::Guards(const Value& recipe, Host& host) {
     guards_.push_back({name, make<Guard>(host, table, {})});
 }
 
-std::vector<GuardEvent> Guards::before_update(const GuardStep& step) {
+template <class Question>
+std::vector<GuardEvent> Guards::ask(const Question& question) {
   std::vector<GuardEvent> events;
   for (Named& named : guards_) {
-    GuardVerdict verdict = named.guard->before_update(step);
+    GuardVerdict verdict = question(*named.guard);
     if (verdict.action != GuardAction::None) events.push_back({named.name, std::move(verdict)});
   }
   return events;
 }
 
+std::vector<GuardEvent> Guards::before_update(const GuardStep& step) {
+  return ask([&](Guard& guard) { return guard.before_update(step); });
+}
+
 std::vector<GuardEvent> Guards::observe(int64_t step, std::string_view name, double value) {
-  std::vector<GuardEvent> events;
-  for (Named& named : guards_) {
-    GuardVerdict verdict = named.guard->observe(step, name, value);
-    if (verdict.action != GuardAction::None) events.push_back({named.name, std::move(verdict)});
-  }
-  return events;
+  return ask([&](Guard& guard) { return guard.observe(step, name, value); });
 }
 
 void Guards::save(StateSaver& saver) {

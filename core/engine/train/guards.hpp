@@ -33,6 +33,9 @@ class Guards {
     std::unique_ptr<Guard> guard;
   };
 
+  template <class Question>
+  std::vector<GuardEvent> ask(const Question& question);
+
   std::vector<Named> guards_;
 };
 

@@ -2,6 +2,7 @@
 #include "core/engine/train/job.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include <ATen/ATen.h>
@@ -337,15 +338,16 @@ void TrainJob::save() {
 
 double TrainJob::wall_seconds() const { return earlier_seconds_ + seconds_since(start_); }
 
+double TrainJob::tokens_per_second() const {
+  return static_cast<double>(tokens_here_) / std::max(1e-9, train_seconds_);
+}
+
 Facts TrainJob::facts() const {
   Facts facts;
   if (!headline_.empty()) facts.emplace_back("result", headline_);
   facts.emplace_back("parameters", grouped(plan_.parameters));
   facts.emplace_back("tokens", grouped(trainer_->tokens_seen()));
-  facts.emplace_back(
-      "training speed",
-      fmt::format("{:.0f} tokens/s",
-                  static_cast<double>(tokens_here_) / std::max(1e-9, train_seconds_)));
+  facts.emplace_back("training speed", fmt::format("{:.0f} tokens/s", tokens_per_second()));
   const int64_t planned = plan_.memory.peak, measured = train_peak_;
   facts.emplace_back("peak tensor memory",
                      fmt::format("{} measured, {} planned ({:+.1f} %)",
@@ -387,6 +389,9 @@ void TrainJob::finish(std::string_view status) {
                       : status == "stopped" ? static_cast<int64_t>(Code::Gate)
                                             : static_cast<int64_t>(Code::Interrupted);
   status_.wall_seconds = wall_seconds();
+  status_.measures = Value::Table{{"trainable", plan_.trainable},
+                                  {"peak_mib", static_cast<double>(train_peak_) / (1 << 20)},
+                                  {"tokens_per_s", std::round(tokens_per_second())}};
   directory_.write_status(status_);
   fields["status"] = status_.status;
   fields["scores"] = status_.scores;

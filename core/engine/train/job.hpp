@@ -48,6 +48,7 @@ class TrainJob {
   }
 
   double wall_seconds() const;
+  double tokens_per_second() const;
   Facts facts() const;
 
   const EngineCall& call_;

@@ -11,6 +11,7 @@
 
 #include "mortise/error.hpp"
 
+#include "core/engine/model/open_model.hpp"
 #include "core/engine/train/trainer.hpp"
 
 namespace mortise::core {
@@ -194,6 +195,9 @@ Costs measure_units(const Workspace& space, Host& host) {
     }
     in.x_BTD.mutable_grad().reset();
   });
+  if (model->has_adapter())
+    in.x_BTD =
+        model->adapter()->after_stack(in.x_BTD).detach().contiguous().set_requires_grad(true);
   costs.objective = measure(meter, model->head(), [&] {
     ObjectiveInput input = objective_input(batch, in.x_BTD, model->head());
     if (const Value* references = space.recipe.find("reference"))

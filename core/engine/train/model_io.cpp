@@ -30,6 +30,34 @@ std::string export_adapter(Adapter& adapter, const std::string& folder, const st
                      base.empty() ? "without a folder" : base);
 }
 
+/// One [export.NAME].
+struct Export {
+  std::string name;
+  Value table;
+  ExportKeys keys;
+  bool adapter_only = false;  // the trained tensors alone, in PEFT's layout
+};
+
+std::vector<Export> exports_of(LanguageModel& model, const Workspace& space) {
+  std::vector<Export> out;
+  const Value* tables = space.recipe.find("export");
+  if (tables == nullptr) return out;
+  const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
+  for (const auto& [name, table] : tables->as_table()) {
+    if (table.get("type", "") == "none") continue;
+    Export one{name, table, describe<ExportKeys>().read(table, nullptr)};
+    one.adapter_only = has_file && !one.keys.merge_adapter;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::unique_ptr<Architecture> architecture_of(const Export& one, Host& host) {
+  Value use = Value::table();
+  use["type"] = one.keys.architecture;
+  return make<Architecture>(host, use, {});
+}
+
 // Merging must not change what is trained on or restored later.
 std::shared_ptr<LanguageModel> copy_of(LanguageModel& model, const Workspace& space) {
   const at::NoGradGuard no_grad;
@@ -74,33 +102,40 @@ Continue make_continue(LanguageModel& model, const Workspace& space) {
   };
 }
 
+void check_exports(LanguageModel& model, const Workspace& space) {
+  for (const Export& one : exports_of(model, space)) {
+    if (one.adapter_only) continue;
+    try {
+      architecture_of(one, *space.host)->to_hf(space.model_spec);
+    } catch (Error& error) {
+      error.add_context(fmt::format("for [export.{}], written when training ends", one.name));
+      throw;
+    }
+  }
+}
+
 std::vector<std::string> export_all(LanguageModel& model,
                                     const Workspace& space,
                                     const EngineCall& call,
                                     const std::string& run_dir) {
   std::vector<std::string> lines;
-  const Value* tables = space.recipe.find("export");
-  if (tables == nullptr) return lines;
-  for (const auto& [name, table] : tables->as_table()) {
-    if (table.get("type", "") == "none") continue;
-    const ExportKeys keys = describe<ExportKeys>().read(table, nullptr);
-    const std::string folder = fmt::format("{}/export/{}", run_dir, name);
-    const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
-    if (has_file && !keys.merge_adapter) {
+  for (const Export& one : exports_of(model, space)) {
+    const ExportKeys& keys = one.keys;
+    const std::string folder = fmt::format("{}/export/{}", run_dir, one.name);
+    if (one.adapter_only) {
       lines.push_back(export_adapter(*model.adapter(), folder, space.tables.model.from));
       continue;
     }
+    const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
     const auto merged = has_file ? copy_of(model, space) : nullptr;
     std::optional<Agreement> merge;
     if (merged != nullptr) merge = merge_adapter(*merged, keys.verify);
-    Value architecture = Value::table();
-    architecture["type"] = keys.architecture;
     const ExportReport report = export_model(merged == nullptr ? model : *merged,
                                              space.model_spec,
                                              Value(),
                                              space.tokenizer.get(),
-                                             *make<Architecture>(*call.host, architecture, {}),
-                                             *make<WeightFormat>(*call.host, table, {}),
+                                             *architecture_of(one, *call.host),
+                                             *make<WeightFormat>(*call.host, one.table, {}),
                                              *call.host,
                                              folder,
                                              {scalar_type_of(keys.dtype), keys.verify});

@@ -6,6 +6,7 @@
 
 #include "mortise/error.hpp"
 
+#include "core/engine/train/model_io.hpp"
 #include "core/engine/train/progress.hpp"
 
 namespace mortise::core {
@@ -21,28 +22,9 @@ std::string plugins_line(const Value& notes) {
   return plugins == nullptr ? "" : "plugins    " + plugins->as_string() + "\n";
 }
 
-// That an architecture cannot express the model is told before training, not when it ends.
-void check_exports(LanguageModel& model, const Workspace& space, Host& host) {
-  const Value* tables = space.recipe.find("export");
-  if (tables == nullptr) return;
-  const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
-  for (const auto& [name, table] : tables->as_table()) {
-    if (table.get("type", "") == "none" || (has_file && !table.get("merge_adapter", false)))
-      continue;
-    Value architecture = Value::table();
-    architecture["type"] = table.at("architecture");
-    try {
-      (void)make<Architecture>(host, architecture, {})->to_hf(space.model_spec);
-    } catch (Error& error) {
-      error.add_context(fmt::format("while checking [export.{}]", name));
-      throw;
-    }
-  }
-}
-
-void add_model(JobPlan& plan, const Workspace& space, Host& host) {
+void add_model(JobPlan& plan, const Workspace& space) {
   const auto model = build_model(space, space.model_spec, at::kMeta);
-  check_exports(*model, space, host);
+  check_exports(*model, space);
   for (const NamedTensor& tensor : model->parameters()) {
     plan.parameters += tensor.tensor.numel();
     if (tensor.tensor.requires_grad()) plan.trainable += tensor.tensor.numel();
@@ -181,7 +163,7 @@ JobPlan make_plan(const Workspace& space, Host& host, const Value& notes) {
   JobPlan plan;
   plan.value = Value::table();
   plan.text = plugins_line(notes);
-  add_model(plan, space, host);
+  add_model(plan, space);
   add_data(plan, space);
   add_schedule(plan, space);
   add_memory(plan, space, host);

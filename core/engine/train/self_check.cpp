@@ -1,11 +1,14 @@
 // Digests before and after the first steps.
 #include "core/engine/train/self_check.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
+#include "mortise/torch/path_set.hpp"
 
 namespace mortise::core {
 
@@ -28,16 +31,25 @@ void append(std::string& list, const std::string& name) {
 
 }  // namespace
 
-SelfCheck::SelfCheck(const Module& model) {
-  for (const NamedTensor& tensor : model.parameters())
-    entries_.push_back({tensor, digest_of(tensor.tensor)});
+SelfCheck::SelfCheck(Module& model) {
+  std::vector<std::string> routed;
+  model.visit([&](const std::string& path, const Module& module) {
+    if (dynamic_cast<const PathSet*>(&module) != nullptr) routed.push_back(path + ".");
+  });
+  for (const NamedTensor& tensor : model.parameters()) {
+    const bool may_rest = std::any_of(routed.begin(), routed.end(), [&](const std::string& path) {
+      return tensor.name.starts_with(path);
+    });
+    entries_.push_back({tensor, digest_of(tensor.tensor), may_rest});
+  }
 }
 
 void SelfCheck::finish(bool exact) const {
   std::string stuck, moved;
   for (const Entry& entry : entries_) {
     const bool changed = digest_of(entry.tensor.tensor) != entry.digest;
-    if (entry.tensor.tensor.requires_grad() && !changed) append(stuck, entry.tensor.name);
+    if (entry.tensor.tensor.requires_grad() && !changed && !entry.may_rest)
+      append(stuck, entry.tensor.name);
     if (!entry.tensor.tensor.requires_grad() && changed) append(moved, entry.tensor.name);
   }
   if (!moved.empty())

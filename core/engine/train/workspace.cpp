@@ -11,6 +11,7 @@
 #include "mortise/names.hpp"
 
 #include "core/engine/model/adapters.hpp"
+#include "core/engine/model/open_model.hpp"
 
 namespace mortise::core {
 
@@ -156,13 +157,6 @@ Tables read_tables(const Value& recipe) {
   tables.optimizer = read_table<OptimizerKeys>(recipe, "optimizer");
   tables.model = read_table<ModelTable>(recipe, "model");
   return tables;
-}
-
-at::ScalarType scalar_type_of(const std::string& dtype) {
-  if (dtype == "fp32") return at::kFloat;
-  if (dtype == "bf16") return at::kBFloat16;
-  if (dtype == "fp16") return at::kHalf;
-  throw Error(Code::Usage, fmt::format("a dtype is fp32, bf16 or fp16, got {}", dtype));
 }
 
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host) {

@@ -70,6 +70,4 @@ std::shared_ptr<LanguageModel> build_base(const Value& spec,
                                           Host& host,
                                           at::Device device);
 
-at::ScalarType scalar_type_of(const std::string& dtype);
-
 }  // namespace mortise::core

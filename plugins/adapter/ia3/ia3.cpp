@@ -58,11 +58,6 @@ class GroupedIa3Op final : public GroupedLinearOp {
   Scale scale_;
 };
 
-bool is_off(const Value& value) {
-  return value.is_null() || (value.is_bool() && !value.as_bool()) ||
-         (value.is_array() && value.as_array().empty());
-}
-
 }  // namespace
 
 Ia3::Ia3(Config config, const AdapterArgs& args) : config_(std::move(config)) {
@@ -78,10 +73,7 @@ void Ia3::choose(const AdapterArgs& args, const Value& file) {
     chosen = targeted(all, config_.targets, !args.is_sample);
     inner = targeted(chosen, config_.feedforward, !args.is_sample);
   } else {
-    for (const char* key : {"modules_to_save", "exclude_modules", "fan_in_fan_out"})
-      if (const Value* value = file.find(key); value != nullptr && !is_off(*value))
-        throw DataError(
-            fmt::format("adapter_config.json: `{}` is set, which is not supported", key));
+    refuse_set_keys(file, {"modules_to_save", "exclude_modules", "fan_in_fan_out"});
     chosen = peft_targeted(all, file.at("target_modules"));
     inner = peft_targeted(chosen, file.at("feedforward_modules"));
     config_.targets.clear();  // the file's are written as paths again
@@ -140,11 +132,7 @@ Value Ia3::file_config(const std::string& base) const {
     all.push_back(part.projection);
     if (part.scale->is_input) inner.push_back(part.projection);
   }
-  Value config = Value::table();
-  config["peft_type"] = "IA3";
-  config["task_type"] = "CAUSAL_LM";
-  config["base_model_name_or_path"] = base.empty() ? Value() : Value(base);
-  config["inference_mode"] = true;
+  Value config = peft_config("IA3", base);
   config["target_modules"] = peft_targets(config_.targets, all);
   config["feedforward_modules"] = peft_targets(config_.feedforward, inner);
   config["fan_in_fan_out"] = false;

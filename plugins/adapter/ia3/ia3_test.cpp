@@ -5,10 +5,9 @@
 
 #include "mortise/testing.hpp"
 
-using namespace mortise;
+#include "tests/support/close.hpp"
 
-#define CHECK_CLOSE(actual, expected, rtol, atol) \
-  CHECK(at::allclose((actual).to(at::kDouble), (expected).to(at::kDouble), rtol, atol))
+using namespace mortise;
 
 namespace {
 
@@ -57,20 +56,20 @@ TEST_SUITE("adapter.ia3") {
     CHECK(ld.sizes() == at::IntArrayRef({1, 5}));
     const at::Tensor key = (at::matmul(x, block.k->weight().t()) + block.k->bias()) * lk.flatten(),
                      out = at::matmul(h * ld, block.down->weight().t()) + block.down->bias();
-    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
 
     const std::vector<int64_t> borders = {0, 1, 3};
     const at::Tensor le = block.named("model.layers.1.mlp.experts.down_proj.ia3.l");
     const at::Tensor mixed = (*block.experts)(h, borders);
-    CHECK_CLOSE(mixed.narrow(0, 1, 2),
-                at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
-                1e-5,
-                1e-5);
+    MORTISE_CHECK_CLOSE(mixed.narrow(0, 1, 2),
+                        at::matmul(h.narrow(0, 1, 2) * le[1], block.experts->weight()[1].t()),
+                        1e-5,
+                        1e-5);
     adapter->merge();
-    CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
-    CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.k)(x), key, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.down)(h), out, 1e-5, 1e-5);
+    MORTISE_CHECK_CLOSE((*block.experts)(h, borders), mixed, 1e-5, 1e-5);
   }
 
   TEST_CASE("trains the vectors only, and names them as PEFT does") {
@@ -83,6 +82,22 @@ TEST_SUITE("adapter.ia3") {
     CHECK(tensors[0].name == "base_model.model.model.layers.0.self_attn.k_proj.ia3_l");
     CHECK(tensors[4].name == "base_model.model.model.layers.1.mlp.experts.1.down_proj.ia3_l");
     CHECK(tensors[4].tensor.sizes() == at::IntArrayRef({1, 5}));
+  }
+
+  TEST_CASE("a key of PEFT that changes the maths is refused, unless it is switched off") {
+    Block block;
+    Value file = Value::table();
+    for (const char* key : {"target_modules", "feedforward_modules"})
+      file[key] = Value::Array{Value("down_proj")};
+    file["modules_to_save"] = Value();
+    file["exclude_modules"] = Value::array();
+    file["fan_in_fan_out"] = false;
+    CHECK_NOTHROW(testing::make<Adapter>("ia3", {block.build, &block, 4, 2, file, false}));
+    file["fan_in_fan_out"] = true;
+    Block other;
+    CHECK_THROWS_WITH_AS(testing::make<Adapter>("ia3", {other.build, &other, 4, 2, file, false}),
+                         doctest::Contains("`fan_in_fan_out` is set"),
+                         Error);
   }
 
   TEST_CASE("a feed-forward pattern outside the targets is refused") {

@@ -18,29 +18,19 @@ namespace mortise::adapter::lora {
 
 namespace {
 
-/// Keys of PEFT that change the maths in ways that are not known here, and the values that are
-/// fine.
 void check_supported(const Value& file) {
-  const auto is_off = [](const Value& value) {
-    return value.is_null() || (value.is_bool() && !value.as_bool()) ||
-           (value.is_table() && value.as_table().empty()) ||
-           (value.is_array() && value.as_array().empty()) ||
-           (value.is_string() && value.as_string() == "none");
-  };
-  for (const char* key : {"bias",
-                          "lora_bias",
-                          "fan_in_fan_out",
-                          "modules_to_save",
-                          "target_parameters",
-                          "trainable_token_indices",
-                          "layer_replication",
-                          "use_qalora",
-                          "alora_invocation_tokens",
-                          "layers_to_transform",
-                          "exclude_modules"})
-    if (const Value* value = file.find(key); value != nullptr && !is_off(*value))
-      throw DataError(fmt::format("adapter_config.json: `{}` is set, which is not supported", key),
-                      "merge this adapter with peft and train a new one on the result");
+  refuse_set_keys(file,
+                  {"bias",
+                   "lora_bias",
+                   "fan_in_fan_out",
+                   "modules_to_save",
+                   "target_parameters",
+                   "trainable_token_indices",
+                   "layer_replication",
+                   "use_qalora",
+                   "alora_invocation_tokens",
+                   "layers_to_transform",
+                   "exclude_modules"});
   const Value* init = file.find("init_lora_weights");
   if (init != nullptr && init->is_string() && init->as_string() != "gaussian")
     throw DataError(
@@ -153,11 +143,7 @@ std::vector<AdapterTensor> Lora::file_tensors() {
 }
 
 Value Lora::file_config(const std::string& base) const {
-  Value config = Value::table();
-  config["peft_type"] = "LORA";
-  config["task_type"] = "CAUSAL_LM";
-  config["base_model_name_or_path"] = base.empty() ? Value() : Value(base);
-  config["inference_mode"] = true;
+  Value config = peft_config("LORA", base);
   config["r"] = config_.rank;
   config["lora_alpha"] = config_.alpha;
   config["lora_dropout"] = config_.dropout;

@@ -8,11 +8,10 @@
 
 #include "mortise/testing.hpp"
 
+#include "tests/support/close.hpp"
+
 using namespace mortise;
 using mortise::adapter::lora::Lora;
-
-#define CHECK_CLOSE(actual, expected, rtol, atol) \
-  CHECK(at::allclose((actual).to(at::kDouble), (expected).to(at::kDouble), rtol, atol))
 
 namespace {
 
@@ -70,7 +69,7 @@ TEST_SUITE("adapter.lora") {
                        b = named(block, "model.layers.0.self_attn.q_proj.lora.B").to(at::kDouble);
       const double scaling = 5.0 / (rslora ? std::sqrt(3.0) : 3.0);
       const at::Tensor weight = block.q->weight().to(at::kDouble) + scaling * at::matmul(b, a);
-      CHECK_CLOSE(
+      MORTISE_CHECK_CLOSE(
           (*block.q)(x), at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(), 1e-5, 1e-5);
     }
   }
@@ -81,7 +80,7 @@ TEST_SUITE("adapter.lora") {
     attach(block, {{"rank", 2}, {"alpha", 3.0}, {"use_dora", true}, {"targets", list({"q_proj"})}});
     const std::string path = "model.layers.0.self_attn.q_proj.lora.";
     const at::Tensor magnitude = named(block, path + "magnitude");
-    CHECK_CLOSE(magnitude, block.q->weight().square().sum(1).sqrt(), 1e-6, 1e-6);
+    MORTISE_CHECK_CLOSE(magnitude, block.q->weight().square().sum(1).sqrt(), 1e-6, 1e-6);
     magnitude.detach().copy_(at::randn({4}));
     const at::Tensor a = named(block, path + "A").to(at::kDouble),
                      b = named(block, path + "B").to(at::kDouble);
@@ -89,7 +88,7 @@ TEST_SUITE("adapter.lora") {
     const at::Tensor weight =
         sum * (magnitude.to(at::kDouble) / sum.square().sum(1).sqrt()).unsqueeze(1);
     const at::Tensor x = at::randn({3, 6});
-    CHECK_CLOSE(
+    MORTISE_CHECK_CLOSE(
         (*block.q)(x), at::matmul(x.to(at::kDouble), weight.t()) + block.q->bias(), 1e-5, 1e-5);
   }
 
@@ -113,7 +112,7 @@ TEST_SUITE("adapter.lora") {
     const at::Tensor low = at::matmul(x, a.t()),
                      sum = at::matmul(x, weight.t()) + s * at::matmul(low, b.t());
     const at::Tensor expected = s * at::matmul((2 * sum * factors * factors).t(), low);
-    CHECK_CLOSE(named(block, path + "B").grad(), expected, 1e-4, 1e-3);
+    MORTISE_CHECK_CLOSE(named(block, path + "B").grad(), expected, 1e-4, 1e-3);
   }
 
   TEST_CASE("every expert has its own matrices, with dora too") {
@@ -137,15 +136,15 @@ TEST_SUITE("adapter.lora") {
                        .unsqueeze(1);
         const int64_t begin = borders[static_cast<size_t>(e)],
                       length = borders[static_cast<size_t>(e) + 1] - begin;
-        CHECK_CLOSE(y.narrow(0, begin, length),
-                    at::matmul(x.narrow(0, begin, length), weight.t()),
-                    1e-5,
-                    1e-5);
+        MORTISE_CHECK_CLOSE(y.narrow(0, begin, length),
+                            at::matmul(x.narrow(0, begin, length), weight.t()),
+                            1e-5,
+                            1e-5);
       }
       CHECK(adapter->file_tensors().front().name ==
             "base_model.model.model.layers.1.mlp.experts.0.gate_proj.lora_A.weight");
       adapter->merge();
-      CHECK_CLOSE((*block.experts)(x, borders), y, 1e-5, 1e-5);
+      MORTISE_CHECK_CLOSE((*block.experts)(x, borders), y, 1e-5, 1e-5);
     }
   }
 

@@ -116,11 +116,7 @@ std::vector<AdapterTensor> Prefix::file_tensors() {
 }
 
 Value Prefix::file_config(const std::string& base) const {
-  Value config = Value::table();
-  config["peft_type"] = "PREFIX_TUNING";
-  config["task_type"] = "CAUSAL_LM";
-  config["base_model_name_or_path"] = base.empty() ? Value() : Value(base);
-  config["inference_mode"] = true;
+  Value config = peft_config("PREFIX_TUNING", base);
   config["num_virtual_tokens"] = config_.tokens;
   config["token_dim"] = token_dim_;
   config["num_transformer_submodules"] = 1;

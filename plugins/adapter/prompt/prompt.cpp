@@ -91,11 +91,7 @@ std::vector<AdapterTensor> Prompt::file_tensors() {
 }
 
 Value Prompt::file_config(const std::string& base) const {
-  Value config = Value::table();
-  config["peft_type"] = "PROMPT_TUNING";
-  config["task_type"] = "CAUSAL_LM";
-  config["base_model_name_or_path"] = base.empty() ? Value() : Value(base);
-  config["inference_mode"] = true;
+  Value config = peft_config("PROMPT_TUNING", base);
   config["num_virtual_tokens"] = config_.tokens;
   config["token_dim"] = embedding_PD_.size(1);
   config["num_transformer_submodules"] = 1;

@@ -17,21 +17,8 @@ namespace mortise::architecture::gpt2 {
 
 namespace {
 
-/// ATen has one tanh form; the library's three names of it differ in rounding only.
-std::string gelu_form(HfConfig& config) {
-  const std::string name = config.text("activation_function", "gelu_new");
-  if (name == "gelu") return "exact";
-  if (name != "gelu_new" && name != "gelu_fast" && name != "gelu_pytorch_tanh")
-    config.refuse("activation_function",
-                  '"' + name + '"',
-                  "\"gelu\", \"gelu_new\", \"gelu_fast\" and \"gelu_pytorch_tanh\"");
-  return "tanh";
-}
-
 Value layer_spec(HfConfig& config, int64_t width) {
-  const int64_t heads = config.positive("n_head");
-  if (width % heads != 0)
-    config.refuse("n_head", std::to_string(heads), fmt::format("divisors of n_embd, {}", width));
+  const int64_t heads = config.divisor("n_head", "n_embd", width);
   Value layer = Value::table();
   layer["type"] = "prenorm";
   layer["repeat"] = config.positive("n_layer");
@@ -44,7 +31,7 @@ Value layer_spec(HfConfig& config, int64_t width) {
   layer["ffn"]["type"] = "gelu";
   layer["ffn"]["hidden"] = config.positive("n_inner", 4 * width);
   layer["ffn"]["bias"] = true;
-  layer["ffn"]["form"] = gelu_form(config);
+  layer["ffn"]["form"] = config.gelu_form("activation_function", "gelu_new");
   return layer;
 }
 
@@ -97,30 +84,14 @@ void add_layer_rules(int64_t index, int64_t width, std::vector<TensorRule>& rule
   linear("mlp.down_proj", "mlp.c_proj");
 }
 
-void want_flag(const SpecReader& reader,
-               const Value& part,
-               const char* key,
-               bool otherwise,
-               const std::string& path) {
-  if (!part.get(key, otherwise)) reader.refuse(path + key, "false", "true");
-}
-
 /// Refuses every attention but GPT-2's.
-void check_attention(const SpecReader& reader, const Value& attention, int64_t width) {
-  const std::string path = "model.layer.*.attention.";
-  want_flag(reader, attention, "bias", false, path);
-  want_flag(reader, attention, "output_bias", false, path);
-  const int64_t heads = attention.at("heads").as_int();
-  if (const Value* kv = present(attention, "kv_heads"); kv != nullptr && kv->as_int() != heads)
-    reader.refuse(path + "kv_heads", text_of(*kv), "as many as heads");
-  if (const Value* dim = present(attention, "head_dim");
-      dim != nullptr && dim->as_int() * heads != width)
-    reader.refuse(path + "head_dim", text_of(*dim), "width / heads");
-  for (const char* key : {"qk_norm", "sliding_window"})
-    if (present(attention, key) != nullptr) reader.refuse(path + key, "one", "none");
+void check_attention(const SpecReader& reader, const Value& attention) {
+  for (const char* key : {"bias", "output_bias"})
+    reader.want_flag("model.layer.*.attention", attention, key, /*otherwise=*/false, true);
+  reader.want_plain_heads(attention);
   const Value* position = present(attention, "position");
   if (position == nullptr || position->get("type", "") != "none")
-    reader.refuse(path + "position.type",
+    reader.refuse("model.layer.*.attention.position.type",
                   position == nullptr ? "none given" : '"' + position->get("type", "") + '"',
                   "\"none\"");
 }
@@ -174,33 +145,26 @@ Value Gpt2::to_hf(const Value& spec) const {
                   position == nullptr ? "none" : '"' + position->get("type", "") + '"',
                   "\"learned\"");
   const Value& norm = reader.typed(spec, "norm", "layer_norm");
-  want_flag(reader, norm, "bias", true, "model.norm.");
+  reader.want_flag("model.norm", norm, "bias", /*otherwise=*/true, true);
   reader.typed(spec, "head", "lm");
-  for (const char* key : {"type", "norm", "attention", "ffn"}) reader.same_in_all(key);
-  const Value& layer = *reader.layers().front();
-  if (layer.get("type", "") != "prenorm")
-    reader.refuse("model.layer.*.type", '"' + layer.get("type", "") + '"', "\"prenorm\"");
-  if (const Value* own = present(layer, "norm"); own != nullptr && !(*own == norm))
-    reader.refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
+  const Value& layer = reader.one_kind({"prenorm"}, {"type", "norm", "attention", "ffn"});
   const Value& ffn = reader.typed(layer, "ffn", "gelu");
-  want_flag(reader, ffn, "bias", true, "model.layer.*.ffn.");
-  const int64_t width = spec.at("width").as_int();
+  reader.want_flag("model.layer.*.ffn", ffn, "bias", /*otherwise=*/true, true);
   const Value& attention = reader.typed(layer, "attention", "gqa");
-  check_attention(reader, attention, width);
+  check_attention(reader, attention);
 
   Value config = Value::table();
   config["architectures"] = Value::Array{Value("GPT2LMHeadModel")};
   config["model_type"] = "gpt2";
   config["vocab_size"] = spec.at("vocab").as_int();
-  config["n_embd"] = width;
+  config["n_embd"] = spec.at("width").as_int();
   config["n_layer"] = static_cast<int64_t>(reader.layers().size());
   config["n_head"] = attention.at("heads").as_int();
   config["n_inner"] = ffn.at("hidden").as_int();
   config["n_positions"] = position->at("max_positions").as_int();
   config["activation_function"] = ffn.get("form", "exact") == "tanh" ? "gelu_new" : "gelu";
   config["layer_norm_epsilon"] = norm.get("eps", 1e-5);
-  config["initializer_range"] =
-      present(spec, "init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+  config["initializer_range"] = reader.init_std();
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   for (const char* key : {"attn_pdrop", "embd_pdrop", "resid_pdrop"}) config[key] = 0.0;
   config["use_cache"] = true;

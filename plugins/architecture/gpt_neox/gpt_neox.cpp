@@ -19,23 +19,9 @@ namespace {
 
 constexpr RopeKeys kRopeKeys = {"rotary_emb_base", "rotary_pct", 0.25};
 
-std::string gelu_form(HfConfig& config) {
-  const std::string name = config.text("hidden_act", "gelu");
-  if (name == "gelu") return "exact";
-  if (name != "gelu_new" && name != "gelu_fast" && name != "gelu_pytorch_tanh")
-    config.refuse("hidden_act",
-                  '"' + name + '"',
-                  "\"gelu\", \"gelu_new\", \"gelu_fast\" and \"gelu_pytorch_tanh\"");
-  return "tanh";
-}
-
 Value layer_spec(HfConfig& config, int64_t longest) {
-  const int64_t heads = config.positive("num_attention_heads"),
-                width = config.positive("hidden_size");
-  if (width % heads != 0)
-    config.refuse("num_attention_heads",
-                  std::to_string(heads),
-                  fmt::format("divisors of hidden_size, {}", width));
+  const int64_t width = config.positive("hidden_size"),
+                heads = config.divisor("num_attention_heads", "hidden_size", width);
   const bool bias = config.flag("attention_bias", true);
   Value layer = Value::table();
   layer["type"] = config.flag("use_parallel_residual", true) ? "parallel" : "prenorm";
@@ -45,13 +31,11 @@ Value layer_spec(HfConfig& config, int64_t longest) {
   attention["heads"] = heads;
   attention["bias"] = bias;
   attention["output_bias"] = bias;
-  attention["position"]["type"] = "rope";
-  const Value rope = config.rope(kRopeKeys, longest);
-  for (const auto& [key, value] : rope.as_table()) attention["position"][key] = value;
+  attention["position"] = config.rope_position(kRopeKeys, longest);
   layer["ffn"]["type"] = "gelu";
   layer["ffn"]["hidden"] = config.positive("intermediate_size");
   layer["ffn"]["bias"] = true;
-  layer["ffn"]["form"] = gelu_form(config);
+  layer["ffn"]["form"] = config.gelu_form("hidden_act", "gelu");
   return layer;
 }
 
@@ -109,44 +93,21 @@ void add_layer_rules(int64_t index, const Sizes& sizes, std::vector<TensorRule>&
   both("mlp.down_proj", "mlp.dense_4h_to_h");
 }
 
-/// Refuses every attention but GPT-NeoX's.
-void check_attention(const SpecReader& reader, const Value& attention, int64_t width) {
-  const std::string path = "model.layer.*.attention.";
-  if (attention.get("bias", false) != attention.get("output_bias", false))
-    reader.refuse(path + "output_bias", "another value than bias", "equal values");
-  const int64_t heads = attention.at("heads").as_int();
-  if (const Value* kv = present(attention, "kv_heads"); kv != nullptr && kv->as_int() != heads)
-    reader.refuse(path + "kv_heads", text_of(*kv), "as many as heads");
-  if (const Value* dim = present(attention, "head_dim");
-      dim != nullptr && dim->as_int() * heads != width)
-    reader.refuse(path + "head_dim", text_of(*dim), "width / heads");
-  for (const char* key : {"qk_norm", "sliding_window"})
-    if (present(attention, key) != nullptr) reader.refuse(path + key, "one", "none");
-  const Value* position = present(attention, "position");
-  if (position != nullptr && position->get("type", "") != "rope")
-    reader.refuse(path + "position.type", '"' + position->get("type", "") + '"', "\"rope\"");
-}
-
 /// The one kind of layer.  Throws: Error naming what GPT-NeoX has not.
 const Value& checked_layer(const SpecReader& reader, const Value& spec) {
-  const Value& embedding = reader.typed(spec, "embedding", "token");
-  if (present(embedding, "position") != nullptr)
-    reader.refuse("model.embedding.position", "one", "none");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "layer_norm");
-  if (!norm.get("bias", true)) reader.refuse("model.norm.bias", "false", "true");
+  reader.want_flag("model.norm", norm, "bias", /*otherwise=*/true, true);
   reader.typed(spec, "head", "lm");
-  for (const char* key : {"type", "norm", "attention", "ffn", "shared_norm"})
-    reader.same_in_all(key);
-  const Value& layer = *reader.layers().front();
-  const std::string type = layer.get("type", "");
-  if (type != "parallel" && type != "prenorm")
-    reader.refuse("model.layer.*.type", '"' + type + '"', "\"parallel\" and \"prenorm\"");
-  if (layer.get("shared_norm", false)) reader.refuse("model.layer.*.shared_norm", "true", "false");
-  if (const Value* own = present(layer, "norm"); own != nullptr && !(*own == norm))
-    reader.refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
-  if (!reader.typed(layer, "ffn", "gelu").get("bias", true))
-    reader.refuse("model.layer.*.ffn.bias", "false", "true");
-  check_attention(reader, reader.typed(layer, "attention", "gqa"), spec.at("width").as_int());
+  const Value& layer =
+      reader.one_kind({"parallel", "prenorm"}, {"type", "norm", "attention", "ffn", "shared_norm"});
+  reader.want_flag("model.layer.*", layer, "shared_norm", /*otherwise=*/false, false);
+  const Value& ffn = reader.typed(layer, "ffn", "gelu");
+  reader.want_flag("model.layer.*.ffn", ffn, "bias", /*otherwise=*/true, true);
+  const Value& attention = reader.typed(layer, "attention", "gqa");
+  if (attention.get("bias", false) != attention.get("output_bias", false))
+    reader.refuse("model.layer.*.attention.output_bias", "another value than bias", "equal values");
+  reader.want_plain_heads(attention);
   return layer;
 }
 
@@ -195,10 +156,8 @@ Value GptNeox::to_hf(const Value& spec) const {
   config["hidden_act"] = ffn.get("form", "exact") == "tanh" ? "gelu_new" : "gelu";
   config["layer_norm_eps"] = spec.at("norm").get("eps", 1e-5);
   config["max_position_embeddings"] = spec.get("max_seq_len", 2048);
-  const Value* position = present(attention, "position");
-  reader.write_rope(position == nullptr ? Value::table() : *position, kRopeKeys, config);
-  config["initializer_range"] =
-      present(spec, "init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+  reader.write_position(attention, kRopeKeys, config);
+  config["initializer_range"] = reader.init_std();
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   config["attention_dropout"] = 0.0;
   config["hidden_dropout"] = 0.0;

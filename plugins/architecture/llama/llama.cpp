@@ -101,9 +101,7 @@ Value attention_spec(HfConfig& config, const Family& family, int64_t longest) {
   if (!family.has_attention_bias) config.only("attention_bias", family.always_qkv_bias);
   attention["bias"] = bias || family.always_qkv_bias;
   attention["output_bias"] = bias;
-  attention["position"]["type"] = "rope";
-  const Value rope = config.rope({}, longest);
-  for (const auto& [key, value] : rope.as_table()) attention["position"][key] = value;
+  attention["position"] = config.rope_position({}, longest);
   if (family.has_qk_norm) {
     attention["qk_norm"]["type"] = "rms_norm";
     attention["qk_norm"]["eps"] = config.number("rms_norm_eps", 1e-6);

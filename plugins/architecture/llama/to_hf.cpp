@@ -15,11 +15,6 @@ namespace mortise::architecture::llama {
 
 namespace {
 
-int64_t optional_int(const Value& table, std::string_view key, int64_t otherwise) {
-  const Value* value = present(table, key);
-  return value == nullptr ? otherwise : value->as_int();
-}
-
 /// What the layers have in common, and which of them slide.
 struct Stack {
   Value attention;  // without its window
@@ -31,7 +26,7 @@ Stack stack_of(const SpecReader& reader) {
   Stack stack;
   for (const Value* layer : reader.layers()) {
     const Value& own = reader.typed(*layer, "attention", "gqa");
-    const int64_t window = optional_int(own, "sliding_window", 0);
+    const int64_t window = present_int(own, "sliding_window", 0);
     Value attention = own;
     attention.erase("sliding_window");
     if (!stack.slides.empty() && !(attention == stack.attention))
@@ -97,17 +92,10 @@ std::string class_name(std::string_view family) {
 
 Value Llama::to_hf(const Value& spec) const {
   const SpecReader reader(spec, "LLaMA");
-  reader.typed(spec, "embedding", "token");
-  if (present(spec.at("embedding"), "position") != nullptr)
-    reader.refuse("model.embedding.position", "one", "none");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "rms_norm");
   reader.typed(spec, "head", "lm");
-  for (const char* key : {"type", "ffn", "norm"}) reader.same_in_all(key);
-  const Value& first = *reader.layers().front();
-  if (first.get("type", "") != "prenorm")
-    reader.refuse("model.layer.*.type", '"' + first.get("type", "") + '"', "\"prenorm\"");
-  if (const Value* own = present(first, "norm"); own != nullptr && !(*own == norm))
-    reader.refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
+  const Value& first = reader.one_kind({"prenorm"}, {"type", "ffn", "norm"});
   const Value& ffn = reader.typed(first, "ffn", "swiglu");
   const Stack stack = stack_of(reader);
   const Value& attention = stack.attention;
@@ -124,22 +112,17 @@ Value Llama::to_hf(const Value& spec) const {
   config["intermediate_size"] = ffn.at("hidden").as_int();
   config["num_hidden_layers"] = static_cast<int64_t>(stack.slides.size());
   config["num_attention_heads"] = heads;
-  config["num_key_value_heads"] = optional_int(attention, "kv_heads", heads);
-  config["head_dim"] = optional_int(attention, "head_dim", width / heads);
+  config["num_key_value_heads"] = present_int(attention, "kv_heads", heads);
+  config["head_dim"] = present_int(attention, "head_dim", width / heads);
   if (family == "llama" || family == "qwen3")
     config["attention_bias"] = attention.get("bias", false);
   if (family == "llama") config["mlp_bias"] = ffn.get("bias", false);
   config["max_position_embeddings"] = spec.get("max_seq_len", 2048);
-  const Value* position = present(attention, "position");
-  if (position != nullptr && position->get("type", "") != "rope")
-    reader.refuse(
-        "model.layer.*.attention.position.type", '"' + position->get("type", "") + '"', "\"rope\"");
-  reader.write_rope(position == nullptr ? Value::table() : *position, {}, config);
+  reader.write_position(attention, {}, config);
   write_window(stack, family, config);
   config["hidden_act"] = "silu";
   config["rms_norm_eps"] = norm.get("eps", 1e-6);
-  config["initializer_range"] =
-      present(spec, "init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+  config["initializer_range"] = reader.init_std();
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   config["attention_dropout"] = 0.0;
   if (family == "llama") config["pretraining_tp"] = 1;

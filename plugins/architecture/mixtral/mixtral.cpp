@@ -30,9 +30,7 @@ Value attention_spec(HfConfig& config, const Value& hf_config, int64_t longest) 
   attention["kv_heads"] = config.positive(
       "num_key_value_heads", config.has_null("num_key_value_heads") ? heads : kKvHeads);
   attention["head_dim"] = config.positive("head_dim", width / heads);
-  attention["position"]["type"] = "rope";
-  const Value rope = config.rope({}, longest);
-  for (const auto& [key, value] : rope.as_table()) attention["position"][key] = value;
+  attention["position"] = config.rope_position({}, longest);
   const Value* parameters = present(hf_config, "rope_parameters");
   if (present(hf_config, "rope_theta") == nullptr &&
       (parameters == nullptr || present(*parameters, "rope_theta") == nullptr))
@@ -40,11 +38,6 @@ Value attention_spec(HfConfig& config, const Value& hf_config, int64_t longest) 
   if (config.find("sliding_window") != nullptr)
     attention["sliding_window"] = config.positive("sliding_window");
   return attention;
-}
-
-int64_t optional_int(const Value& table, std::string_view key, int64_t otherwise) {
-  const Value* value = present(table, key);
-  return value == nullptr ? otherwise : value->as_int();
 }
 
 /// What of the router Mixtral cannot express, by name.
@@ -67,26 +60,21 @@ void write_attention(const SpecReader& reader,
                      int64_t width,
                      Value& config) {
   for (const char* key : {"bias", "output_bias"})
-    if (attention.get(key, false))
-      reader.refuse(fmt::format("model.layer.*.attention.{}", key), "true", "false");
+    reader.want_flag("model.layer.*.attention", attention, key, /*otherwise=*/false, false);
   if (present(attention, "qk_norm") != nullptr)
     reader.refuse("model.layer.*.attention.qk_norm", "a norm", "none");
   const int64_t heads = attention.at("heads").as_int();
   config["num_attention_heads"] = heads;
-  config["num_key_value_heads"] = optional_int(attention, "kv_heads", heads);
-  config["head_dim"] = optional_int(attention, "head_dim", width / heads);
-  const int64_t window = optional_int(attention, "sliding_window", 0);
+  config["num_key_value_heads"] = present_int(attention, "kv_heads", heads);
+  config["head_dim"] = present_int(attention, "head_dim", width / heads);
+  const int64_t window = present_int(attention, "sliding_window", 0);
   config["sliding_window"] = window > 0 ? Value(window) : Value();
-  const Value* position = present(attention, "position");
-  if (position != nullptr && position->get("type", "") != "rope")
-    reader.refuse(
-        "model.layer.*.attention.position.type", '"' + position->get("type", "") + '"', "\"rope\"");
-  reader.write_rope(position == nullptr ? Value::table() : *position, {}, config);
+  reader.write_position(attention, {}, config);
 }
 
 int64_t experts_of(const Value& layer) {
-  const int64_t own = optional_int(layer.at("router"), "experts", 0);
-  return own > 0 ? own : optional_int(layer.at("paths"), "experts", 0);
+  const int64_t own = present_int(layer.at("router"), "experts", 0);
+  return own > 0 ? own : present_int(layer.at("paths"), "experts", 0);
 }
 
 }  // namespace
@@ -133,17 +121,12 @@ Value Mixtral::to_spec(const Value& hf_config) const {
 
 Value Mixtral::to_hf(const Value& spec) const {
   const SpecReader reader(spec, "Mixtral");
-  reader.typed(spec, "embedding", "token");
+  reader.want_plain_embedding();
   const Value& norm = reader.typed(spec, "norm", "rms_norm");
   reader.typed(spec, "head", "lm");
-  for (const char* key : {"type", "attention", "router", "paths", "norm", "shared"})
-    reader.same_in_all(key);
-  const Value& layer = *reader.layers().front();
-  if (layer.get("type", "") != "moe")
-    reader.refuse("model.layer.*.type", '"' + layer.get("type", "") + '"', "\"moe\"");
-  if (const Value* own = present(layer, "norm"); own != nullptr && !(*own == norm))
-    reader.refuse("model.layer.*.norm", "another norm than model.norm", "one norm for all");
-  if (optional_int(layer, "shared", 0) > 0)
+  const Value& layer =
+      reader.one_kind({"moe"}, {"type", "attention", "router", "paths", "norm", "shared"});
+  if (present_int(layer, "shared", 0) > 0)
     reader.refuse("model.layer.*.shared", text_of(layer.at("shared")), "0");
   const Value& router = reader.typed(layer, "router", "topk");
   check_router(reader, router);
@@ -159,14 +142,13 @@ Value Mixtral::to_hf(const Value& spec) const {
   config["max_position_embeddings"] = spec.get("max_seq_len", 2048);
   write_attention(reader, reader.typed(layer, "attention", "gqa"), width, config);
   config["num_local_experts"] = experts_of(layer);
-  config["num_experts_per_tok"] = optional_int(router, "k", 2);
+  config["num_experts_per_tok"] = present_int(router, "k", 2);
   config["router_aux_loss_coef"] = router.get("aux_loss", 0.0);
   config["router_jitter_noise"] = router.get("jitter", 0.0);
   config["output_router_logits"] = false;
   config["hidden_act"] = "silu";
   config["rms_norm_eps"] = norm.get("eps", 1e-6);
-  config["initializer_range"] =
-      present(spec, "init") == nullptr ? 0.02 : spec.at("init").get("std", 0.02);
+  config["initializer_range"] = reader.init_std();
   config["tie_word_embeddings"] = spec.at("head").get("tied", false);
   config["attention_dropout"] = 0.0;
   config["use_cache"] = true;

@@ -92,6 +92,10 @@ TEST_SUITE("architecture.mixtral") {
     refused([](Value& layer) { layer["router"]["renormalise"] = false; }, "router.renormalise");
     refused([](Value& layer) { layer["router"]["capacity_factor"] = 1.5; }, "capacity_factor");
     refused([](Value& layer) { layer["attention"]["bias"] = true; }, "attention.bias");
+    Value learned = good;
+    learned["embedding"]["position"]["type"] = "learned";
+    CHECK_THROWS_WITH_AS(
+        mixtral.to_hf(learned), doctest::Contains("model.embedding.position"), mortise::Error);
     Value dense = good;
     dense["layer"]["first"] = good.at("layer").at("sparse");
     dense["layer"]["first"]["type"] = "prenorm";

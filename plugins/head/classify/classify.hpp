@@ -10,7 +10,7 @@ class Classify final : public Head {
  public:
   struct Config {
     int64_t labels = 2;
-    bool bias = true;
+    bool bias = false;
     static void describe(Schema<Config>& schema);
   };
 

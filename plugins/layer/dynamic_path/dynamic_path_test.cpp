@@ -7,15 +7,18 @@
 
 #include "mortise/torch/routing.hpp"
 
+#include "tests/support/layer_fakes.hpp"
+
 using mortise::BlockInput;
 using mortise::BlockOutput;
-using mortise::LayerArgs;
 using mortise::RouteGranularity;
 using mortise::RouteInput;
 using mortise::Routes;
 using mortise::Use;
 using mortise::Value;
 using mortise::layer::dynamic_path::DynamicPath;
+using mortise::test::layer_args;
+using mortise::test::table_of;
 
 namespace {
 
@@ -70,20 +73,13 @@ struct FakeHost final : mortise::Host {
 };
 
 DynamicPath::Config config(FakeHost& host, const char* pool = "first") {
-  Value table = Value::table();
-  table["type"] = "fake";
-  return {Use<mortise::Router>(table, &host), Use<mortise::PathSet>(table, &host), pool};
-}
-
-LayerArgs args() {
-  LayerArgs args;
-  args.width = 1;
-  return args;
+  return {Use<mortise::Router>(table_of("r"), &host),
+          Use<mortise::PathSet>(table_of("p"), &host),
+          pool};
 }
 
 BlockInput input(const at::Tensor& x_BT) {
-  BlockInput in;
-  in.x_BTD = x_BT.unsqueeze(2);
+  BlockInput in = mortise::test::input_of(x_BT.unsqueeze(2));
   in.positions_BT = at::arange(x_BT.size(1)).expand({x_BT.size(0), -1});
   return in;
 }
@@ -97,7 +93,7 @@ at::Tensor samples() {
 TEST_SUITE("layer.dynamic_path") {
   TEST_CASE("each sample goes through its own path") {
     FakeHost host;
-    DynamicPath layer(config(host), args());
+    DynamicPath layer(config(host), layer_args());
     const BlockOutput out = layer.forward(input(samples()));
     const at::Tensor expected =
         at::tensor({2.0f, 5.0f, -7.0f, 9.0f, 14.0f, 14.0f, 6.0f, 5.0f, 6.0f}).view({3, 3});
@@ -110,17 +106,17 @@ TEST_SUITE("layer.dynamic_path") {
     FakeHost host;
     BlockInput in = input(samples());
     in.segments_BT = at::tensor({1, 1, 0, 1, 1, 1, 1, 1, 1}, at::kInt).view({3, 3});
-    DynamicPath first(config(host), args());
+    DynamicPath first(config(host), layer_args());
     first.forward(in);
     CHECK(host.router->given.x_ND.view({3}).equal(at::tensor({1.0f, -1.0f, 3.0f})));
-    DynamicPath mean(config(host, "mean"), args());
+    DynamicPath mean(config(host, "mean"), layer_args());
     mean.forward(in);
     CHECK(host.router->given.x_ND[0].item<double>() == 1.5);
   }
 
   TEST_CASE("the router's weight gets the gradient of what its path changed") {
     FakeHost host;
-    DynamicPath layer(config(host), args());
+    DynamicPath layer(config(host), layer_args());
     const at::Tensor x = samples().requires_grad_(true);
     layer.forward(input(x)).x_BTD.sum().backward();
     // Row 0 takes path 1: d/dx_t of x + cumsum is 1 + (tokens from t on), and the gate adds the sum
@@ -132,7 +128,7 @@ TEST_SUITE("layer.dynamic_path") {
 
   TEST_CASE("rows of several documents are refused with the key to change") {
     FakeHost host;
-    DynamicPath layer(config(host), args());
+    DynamicPath layer(config(host), layer_args());
     BlockInput in = input(samples());
     in.segments_BT = at::tensor({1, 1, 2, 1, 1, 1, 1, 1, 1}, at::kInt).view({3, 3});
     CHECK_THROWS_WITH_AS(
@@ -141,7 +137,7 @@ TEST_SUITE("layer.dynamic_path") {
 
   TEST_CASE("paths get the borders, kinds and positions of their own rows") {
     FakeHost host;
-    DynamicPath layer(config(host), args());
+    DynamicPath layer(config(host), layer_args());
     BlockInput in = input(samples());
     in.segments_BT = at::tensor({1, 1, 1, 1, 1, 1, 1, 1, 0}, at::kInt).view({3, 3});
     in.offsets_S = at::tensor({0, 3, 6, 8, 9}, at::kLong);
@@ -154,7 +150,7 @@ TEST_SUITE("layer.dynamic_path") {
 
   TEST_CASE("generating step by step equals the whole row") {
     FakeHost host;
-    DynamicPath layer(config(host), args());
+    DynamicPath layer(config(host), layer_args());
     const at::Tensor whole = layer.forward(input(samples())).x_BTD;
     mortise::KvCache cache(1, 8);
     int64_t done = 0;
@@ -172,6 +168,6 @@ TEST_SUITE("layer.dynamic_path") {
     FakeHost host;
     host.kind = RouteGranularity::Token;
     CHECK_THROWS_WITH_AS(
-        DynamicPath(config(host), args()), doctest::Contains("\"moe\""), mortise::Error);
+        DynamicPath(config(host), layer_args()), doctest::Contains("\"moe\""), mortise::Error);
   }
 }

@@ -73,14 +73,11 @@ void Mixture::build(std::shared_ptr<Router> router_part,
 }
 
 Moe::Moe(Config config, const LayerArgs& args) {
-  const NormArgs norm_args = {args.build, args.width};
-  const Use<Norm> norm =
-      config.norm.empty() ? Use<Norm>(args.norm, config.attention.host()) : config.norm;
-  attention_norm_ = add_child("input_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  Host* host = config.attention.host();
+  attention_norm_ = add_child("input_layernorm", make_norm(config.norm, args, host));
   attention_ = add_child(
       "self_attn", std::shared_ptr<Attention>(config.attention.make({args.build, args.width})));
-  mixture_norm_ =
-      add_child("post_attention_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  mixture_norm_ = add_child("post_attention_layernorm", make_norm(config.norm, args, host));
   build_mixture(config, args);
 }
 

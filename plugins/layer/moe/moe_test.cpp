@@ -8,9 +8,11 @@
 
 #include "mortise/torch/routing.hpp"
 
+#include "tests/support/layer_fakes.hpp"
+
+using namespace mortise::test;
 using mortise::BlockInput;
 using mortise::BlockOutput;
-using mortise::LayerArgs;
 using mortise::RouteGranularity;
 using mortise::RouteInput;
 using mortise::Routes;
@@ -19,14 +21,6 @@ using mortise::Value;
 using mortise::layer::moe::Moe;
 
 namespace {
-
-struct Doubling final : mortise::Norm {
-  at::Tensor forward(const at::Tensor& x) override { return 2 * x; }
-};
-
-struct PlusOne final : mortise::Attention {
-  at::Tensor forward(const BlockInput& in) override { return in.x_BTD + 1; }
-};
 
 /// Item n goes to expert n mod 3 with weight 0.5; keeps what it was given.
 struct RoundRobin final : mortise::Router {
@@ -68,28 +62,20 @@ struct Scaling final : mortise::PathSet {
   int64_t num_paths() const override { return 3; }
 };
 
-struct FakeHost final : mortise::Host {
-  void* make(std::string_view interface_id, const Value&, const void*) override {
-    if (interface_id == mortise::Attention::kInterface)
-      return static_cast<mortise::Attention*>(new PlusOne);
+struct MoeHost final : LayerHost {
+  void* make(std::string_view interface_id, const Value& config, const void* args) override {
     if (interface_id == mortise::Router::kInterface)
       return static_cast<mortise::Router*>(router = new RoundRobin(kind));
     if (interface_id == mortise::PathSet::kInterface)
       return static_cast<mortise::PathSet*>(new Scaling);
-    return static_cast<mortise::Norm*>(new Doubling);
+    return LayerHost::make(interface_id, config, args);
   }
 
   RouteGranularity kind = RouteGranularity::Token;
   RoundRobin* router = nullptr;  // the last one made
 };
 
-Value table_of(const char* type) {
-  Value table = Value::table();
-  table["type"] = type;
-  return table;
-}
-
-Moe::Config config(FakeHost& host, int64_t shared = 0) {
+Moe::Config config(MoeHost& host, int64_t shared = 0) {
   Value paths = table_of("p");
   paths["hidden"] = 4;
   return {Use<mortise::Attention>(table_of("a"), &host),
@@ -100,27 +86,14 @@ Moe::Config config(FakeHost& host, int64_t shared = 0) {
           {}};
 }
 
-LayerArgs args() {
-  LayerArgs args;
-  args.width = 1;
-  args.norm = table_of("n");
-  return args;
-}
-
-BlockInput input(const at::Tensor& x_BTD) {
-  BlockInput in;
-  in.x_BTD = x_BTD;
-  return in;
-}
-
 }  // namespace
 
 TEST_SUITE("layer.moe") {
   TEST_CASE("adds the weighted experts of each token to the residual stream") {
-    FakeHost host;
-    Moe layer(config(host), args());
+    MoeHost host;
+    Moe layer(config(host), layer_args());
     const BlockOutput out =
-        layer.forward(input(at::tensor({0.0f, 1.0f, 2.0f, 3.0f}).view({2, 2, 1})));
+        layer.forward(input_of(at::tensor({0.0f, 1.0f, 2.0f, 3.0f}).view({2, 2, 1})));
     // h = x + (2x + 1) = 3x + 1;  y = h + 0.5·(n mod 3 + 1)·2h
     const at::Tensor h = 3 * at::arange(4).to(at::kFloat) + 1;
     const at::Tensor factor = at::tensor({2.0f, 3.0f, 4.0f, 2.0f});
@@ -133,9 +106,9 @@ TEST_SUITE("layer.moe") {
   }
 
   TEST_CASE("padding keeps the residual, and documents and kinds reach the router") {
-    FakeHost host;
-    Moe layer(config(host), args());
-    BlockInput in = input(at::ones({2, 3, 1}));
+    MoeHost host;
+    Moe layer(config(host), layer_args());
+    BlockInput in = input_of(at::ones({2, 3, 1}));
     in.segments_BT = at::tensor({1, 1, 2, 1, 0, 0}, at::kInt).view({2, 3});
     in.offsets_S = at::tensor({0, 2, 3, 4, 5, 6}, at::kLong);
     in.kinds_B = at::tensor({5, 9}, at::kLong);
@@ -148,9 +121,9 @@ TEST_SUITE("layer.moe") {
   }
 
   TEST_CASE("recorded routes are replayed") {
-    FakeHost host;
-    Moe layer(config(host), args());
-    BlockInput in = input(at::rand({2, 3, 1}));
+    MoeHost host;
+    Moe layer(config(host), layer_args());
+    BlockInput in = input_of(at::rand({2, 3, 1}));
     const BlockOutput first = layer.forward(in);
     in.routes = first.routes;
     CHECK(layer.forward(in).x_BTD.equal(first.x_BTD));
@@ -161,8 +134,8 @@ TEST_SUITE("layer.moe") {
   }
 
   TEST_CASE("shared experts are one SwiGLU of their summed width, for every token") {
-    FakeHost host;
-    Moe layer(config(host, /*shared=*/2), args());
+    MoeHost host;
+    Moe layer(config(host, /*shared=*/2), layer_args());
     std::string names;
     for (const auto& parameter : layer.parameters()) names += parameter.name + " ";
     CHECK(names ==
@@ -173,13 +146,14 @@ TEST_SUITE("layer.moe") {
     const at::Tensor x = at::full({1, 1, 1}, 0.5f);
     const double h = 2.5, n = 5;
     const double expected = h * 2 + 8 * n / (1 + std::exp(-n)) * n;
-    CHECK(layer.forward(input(x)).x_BTD.item<double>() == doctest::Approx(expected).epsilon(1e-6));
+    CHECK(layer.forward(input_of(x)).x_BTD.item<double>() ==
+          doctest::Approx(expected).epsilon(1e-6));
   }
 
   TEST_CASE("a router for samples is refused, and the right layer named") {
-    FakeHost host;
+    MoeHost host;
     host.kind = RouteGranularity::Sample;
     CHECK_THROWS_WITH_AS(
-        Moe(config(host), args()), doctest::Contains("\"dynamic_path\""), mortise::Error);
+        Moe(config(host), layer_args()), doctest::Contains("\"dynamic_path\""), mortise::Error);
   }
 }

@@ -11,15 +11,12 @@
 namespace mortise::layer::postnorm {
 
 Postnorm::Postnorm(Config config, const LayerArgs& args) : norm_of_sum_(config.norm_of == "sum") {
-  const NormArgs norm_args = {args.build, args.width};
-  const Use<Norm> norm =
-      config.norm.empty() ? Use<Norm>(args.norm, config.attention.host()) : config.norm;
+  Host* host = config.attention.host();
   attention_ = add_child(
       "self_attn", std::shared_ptr<Attention>(config.attention.make({args.build, args.width})));
-  attention_norm_ =
-      add_child("post_attention_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  attention_norm_ = add_child("post_attention_layernorm", make_norm(config.norm, args, host));
   ffn_ = add_child("mlp", std::shared_ptr<Ffn>(config.ffn.make({args.build, args.width})));
-  ffn_norm_ = add_child("post_feedforward_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  ffn_norm_ = add_child("post_feedforward_layernorm", make_norm(config.norm, args, host));
 }
 
 BlockOutput Postnorm::forward(const BlockInput& in) {

@@ -10,13 +10,11 @@
 namespace mortise::layer::prenorm {
 
 Prenorm::Prenorm(Config config, const LayerArgs& args) {
-  const NormArgs norm_args = {args.build, args.width};
-  const Use<Norm> norm =
-      config.norm.empty() ? Use<Norm>(args.norm, config.attention.host()) : config.norm;
-  attention_norm_ = add_child("input_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  Host* host = config.attention.host();
+  attention_norm_ = add_child("input_layernorm", make_norm(config.norm, args, host));
   attention_ = add_child(
       "self_attn", std::shared_ptr<Attention>(config.attention.make({args.build, args.width})));
-  ffn_norm_ = add_child("post_attention_layernorm", std::shared_ptr<Norm>(norm.make(norm_args)));
+  ffn_norm_ = add_child("post_attention_layernorm", make_norm(config.norm, args, host));
   ffn_ = add_child("mlp", std::shared_ptr<Ffn>(config.ffn.make({args.build, args.width})));
 }
 

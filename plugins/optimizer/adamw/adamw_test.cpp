@@ -3,28 +3,14 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
-#include "mortise/file.hpp"
-#include "mortise/json.hpp"
-#include "mortise/safetensors.hpp"
+#include "tests/support/optimizer_golden.hpp"
 
 using mortise::Slot;
 using mortise::Slots;
 using mortise::optimizer::adamw::AdamW;
+using mortise::test::follow;
 
 namespace {
-
-const std::string kGolden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/optim/adamw";
-
-at::Tensor golden(const mortise::safetensors::File& file, const std::string& name) {
-  const mortise::safetensors::Entry* entry = file.header().find(name);
-  REQUIRE_MESSAGE((entry != nullptr), name);
-  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, at::kFloat)
-      .clone();
-}
-
-double worst(const at::Tensor& actual, const at::Tensor& expected) {
-  return ((actual - expected).abs() / (1e-6 + expected.abs())).max().item<double>();
-}
 
 Slots one_slot(at::Tensor param, at::Tensor grad, double lr, double decay = 0) {
   return Slots({Slot{std::move(param), std::move(grad), lr, decay, "w", {}}});
@@ -34,34 +20,15 @@ Slots one_slot(at::Tensor param, at::Tensor grad, double lr, double decay = 0) {
 
 TEST_SUITE("optimizer.adamw") {
   TEST_CASE("follows torch.optim.AdamW over five steps") {
-    const auto facts = mortise::parse_json(mortise::read_file(kGolden + ".json"));
-    const auto file = mortise::safetensors::File::open(kGolden + ".safetensors");
-    for (const auto& [name, hyper] : facts.at("cases").as_table()) {
+    const mortise::test::OptimizerGolden golden("optim/adamw");
+    const auto& runs = golden.facts.at("cases").as_table();
+    REQUIRE(runs.size() == 4);
+    for (const auto& [name, hyper] : runs) {
       INFO(name);
-      std::vector<Slot> list;
-      for (int64_t i = 0; i < hyper.get("num_tensors", 0); ++i) {
-        const at::Tensor param = golden(file, fmt::format("{}.{}.param0", name, i));
-        list.push_back({param,
-                        {},
-                        0,
-                        hyper.get("weight_decay", 0.0),
-                        fmt::format("p{}", i),
-                        param.sizes().vec()});
-      }
-      const Slots slots(std::move(list));
-      AdamW optimizer({.betas = {hyper.get("beta1", 0.0), hyper.get("beta2", 0.0)},
-                       .eps = hyper.get("eps", 0.0)},
-                      slots);
-      for (int64_t k = 1; k <= 5; ++k) {
-        for (size_t i = 0; i < slots.size(); ++i) {
-          slots[i].grad = golden(file, fmt::format("{}.{}.grad{}", name, i, k));
-          slots[i].lr = hyper.at("lr").as_array()[static_cast<size_t>(k - 1)].as_float();
-        }
-        optimizer.step({k - 1});
-        for (size_t i = 0; i < slots.size(); ++i)
-          CHECK(worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))) <
-                2e-6);
-      }
+      const AdamW::Config config{.betas = {hyper.get("beta1", 0.0), hyper.get("beta2", 0.0)},
+                                 .eps = hyper.get("eps", 0.0)};
+      const auto make = [&](const Slots& slots) { return std::make_unique<AdamW>(config, slots); };
+      CHECK(follow(golden, name, hyper, make, {.floor = 1e-6}) < 2e-6);
     }
   }
 

@@ -3,66 +3,16 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
-#include "mortise/file.hpp"
-#include "mortise/json.hpp"
-#include "mortise/safetensors.hpp"
+#include "tests/support/optimizer_golden.hpp"
 
 using mortise::Slot;
 using mortise::Slots;
 using mortise::Value;
 using mortise::optimizer::muon::Muon;
+using mortise::test::follow;
+using mortise::test::Following;
 
 namespace {
-
-const std::string kGolden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/optimizers";
-
-// Parameters and gradients are stored as fp32, results as fp64.
-at::Tensor golden(const mortise::safetensors::File& file, const std::string& name) {
-  const mortise::safetensors::Entry* entry = file.header().find(name);
-  REQUIRE_MESSAGE((entry != nullptr), name);
-  const at::ScalarType type = entry->dtype == mortise::Dtype::F64 ? at::kDouble : at::kFloat;
-  return at::from_blob(const_cast<std::byte*>(file.data(*entry).data()), entry->shape, type)
-      .to(at::kFloat, false, true);
-}
-
-double worst(const at::Tensor& actual, const at::Tensor& expected) {
-  return ((actual - expected).abs() / (1e-2 + expected.abs())).max().item<double>();
-}
-
-// Follows one recorded run; `shaped` may lay tensors out differently.  Returns the largest error.
-template <class Shaped>
-double follow(const std::string& name,
-              const Value& hyper,
-              const mortise::safetensors::File& file,
-              const Muon::Config& config,
-              Shaped shaped) {
-  std::vector<Slot> list;
-  for (int64_t i = 0; i < hyper.at("num_tensors").as_int(); ++i) {
-    const at::Tensor param = shaped(golden(file, fmt::format("{}.{}.param0", name, i)));
-    list.push_back({param,
-                    {},
-                    0,
-                    hyper.get("weight_decay", 0.1),
-                    fmt::format("p{}.weight", i),
-                    param.sizes().vec()});
-  }
-  const Slots slots(std::move(list));
-  Muon optimizer(config, slots);
-  double error = 0;
-  for (int64_t k = 1; k <= hyper.at("num_steps").as_int(); ++k) {
-    for (size_t i = 0; i < slots.size(); ++i) {
-      slots[i].grad = golden(file, fmt::format("{}.{}.grad{}", name, i, k));
-      slots[i].lr = hyper.at("lr").as_array()[static_cast<size_t>(k - 1)].as_float();
-    }
-    optimizer.step({k - 1});
-    for (size_t i = 0; i < slots.size(); ++i)
-      error = std::max(
-          error, worst(slots[i].param, golden(file, fmt::format("{}.{}.param{}", name, i, k))));
-  }
-  return error;
-}
-
-at::Tensor as_stored(const at::Tensor& tensor) { return tensor; }
 
 Muon::Config config_of(const Value& hyper, const char* dtype) {
   Muon::Config config{.momentum = hyper.get("momentum", 0.95),
@@ -124,17 +74,22 @@ Slot slot_of(const char* name, std::vector<int64_t> shape) {
 
 TEST_SUITE("optimizer.muon") {
   TEST_CASE("equals torch.optim.Muon over six steps, in both precisions of the iteration") {
-    const auto facts = mortise::parse_json(mortise::read_file(kGolden + ".json"));
-    const auto file = mortise::safetensors::File::open(kGolden + ".safetensors");
-    REQUIRE(facts.at("muon").as_table().size() == 4);
-    for (const auto& [name, hyper] : facts.at("muon").as_table()) {
+    const mortise::test::OptimizerGolden golden("optimizers");
+    const Following how = {.weight_decay = 0.1};  // torch's default
+    const auto& runs = golden.facts.at("muon").as_table();
+    REQUIRE(runs.size() == 4);
+    for (const auto& [name, hyper] : runs) {
       INFO(name);
       const std::string path = "muon." + name;
-      CHECK(follow(path, hyper, file, config_of(hyper, "fp32"), as_stored) < 2e-5);
+      const auto make = [&run = hyper](const char* dtype) {
+        return [&run, dtype](const Slots& slots) {
+          return std::make_unique<Muon>(config_of(run, dtype), slots);
+        };
+      };
+      CHECK(follow(golden, path, hyper, make("fp32"), how) < 2e-5);
       // Equal bits where the golden was made; products of bf16 round differently on other CPUs.
-      const Muon::Config rounded = config_of(hyper, "bf16");
-      CHECK(follow(path + ".bf16", hyper, file, rounded, as_stored) < 0.02);
-      CHECK(follow(path, hyper, file, rounded, as_stored) > 1e-3);  // the choice does act
+      CHECK(follow(golden, path + ".bf16", hyper, make("bf16"), how) < 0.02);
+      CHECK(follow(golden, path, hyper, make("bf16"), how) > 1e-3);  // the choice does act
     }
   }
 

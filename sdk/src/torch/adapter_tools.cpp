@@ -97,6 +97,28 @@ Value peft_targets(const std::vector<std::string>& patterns,
   return out;
 }
 
+Value peft_config(std::string_view type, const std::string& base) {
+  Value config = Value::table();
+  config["peft_type"] = type;
+  config["task_type"] = "CAUSAL_LM";
+  config["base_model_name_or_path"] = base.empty() ? Value() : Value(base);
+  config["inference_mode"] = true;
+  return config;
+}
+
+void refuse_set_keys(const Value& file, std::initializer_list<std::string_view> keys) {
+  const auto is_off = [](const Value& value) {
+    return value.is_null() || (value.is_bool() && !value.as_bool()) ||
+           (value.is_table() && value.as_table().empty()) ||
+           (value.is_array() && value.as_array().empty()) ||
+           (value.is_string() && value.as_string() == "none");
+  };
+  for (const std::string_view key : keys)
+    if (const Value* value = file.find(key); value != nullptr && !is_off(*value))
+      throw DataError(fmt::format("adapter_config.json: `{}` is set, which is not supported", key),
+                      "merge this adapter with peft and train a new one on the result");
+}
+
 void freeze(Module& module) {
   for (NamedTensor& tensor : module.parameters()) tensor.tensor.set_requires_grad(false);
 }

@@ -1,5 +1,6 @@
 // The language beyond plain keys: includes, type swaps, overrides, references, stages, gates,
 // sweeps, ranges, rules.
+#include <filesystem>
 #include <map>
 
 #include <doctest/doctest.h>
@@ -101,6 +102,34 @@ TEST_SUITE("core.recipe.language") {
     CHECK(found["eval.ppl"].after.empty());
     CHECK(found.count("optimizer.type") == 1);
     CHECK(check(fake::kRecipe).resolved.changed.empty());
+  }
+
+  TEST_CASE("${recipe.dir} is the folder of the file that says it, wherever that is extended") {
+    const testing::TempDir dir;
+    std::filesystem::create_directories(dir.path + "/base");
+    dir.put("base/base.toml",
+            std::string(fake::kRecipe) + "\n[vars]\nhere = \"${recipe.dir}/x\"\n");
+    const std::string path =
+        dir.put("own.toml", "extends = [\"base/base.toml\"]\nvars.own = \"${recipe.dir}/y\"\n");
+    const Outcome outcome = check_recipe(path, plugins().catalog(), {});
+    CAPTURE(render(outcome.diagnostics, false));
+    REQUIRE(outcome.ok());
+    const std::string folder = std::filesystem::canonical(dir.path).string();
+    CHECK(value_at(outcome, "vars.here") == Value(folder + "/base/x"));
+    CHECK(value_at(outcome, "vars.own") == Value(folder + "/y"));
+  }
+
+  TEST_CASE(
+      "a part with a default cannot be switched off, for its absence would mean the default") {
+    ResolveOptions options;
+    options.overrides = {{"model.layer.dense.attention.position.type=none", 3}};
+    const Outcome outcome =
+        check_recipe_text(fake::kRecipe, "test.toml", plugins().catalog(), options);
+    const std::string text = render(outcome.diagnostics, false);
+    CHECK_MESSAGE(text.find("[model.layer.dense.attention.position] cannot be switched off") !=
+                      std::string::npos,
+                  text);
+    CHECK(text.find("leave it out for \"rope\", or name another") != std::string::npos);
   }
 
   TEST_CASE("overrides of one command line form one layer, whatever their order") {

@@ -6,8 +6,10 @@
 // path that one module an expert would have ("…experts.3.gate_proj").
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mortise/error.hpp"
@@ -53,6 +55,13 @@ MORTISE_API std::string peft_path(const Projection& projection, int64_t expert);
 /// What `target_modules` says: the patterns themselves, or the paths when one of them has a `*`.
 MORTISE_API Value peft_targets(const std::vector<std::string>& patterns,
                                const std::vector<Projection>& chosen);
+
+/// The keys that adapter_config.json begins with, whatever the kind; `base` names the base model.
+MORTISE_API Value peft_config(std::string_view type, const std::string& base);
+
+/// Refuses keys of adapter_config.json that an adapter does not know and that change the maths.
+/// Throws: DataError naming the first that is set (null, false, "none" and empty ones are not).
+MORTISE_API void refuse_set_keys(const Value& file, std::initializer_list<std::string_view> keys);
 
 /// The pattern that means `path`, the longest when several do; null: none.
 template <class T>

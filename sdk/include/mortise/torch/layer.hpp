@@ -1,8 +1,12 @@
 // Interface `layer`: one unit of the stack: attention, feed-forward, norms and their wiring.
 #pragma once
 
+#include <memory>
+
 #include "mortise/host.hpp"
+#include "mortise/schema.hpp"
 #include "mortise/torch/block.hpp"
+#include "mortise/torch/norm.hpp"
 
 namespace mortise {
 
@@ -27,5 +31,12 @@ class MORTISE_API Layer : public Module {
   /// Pure with respect to its input: a replay gives the same output.   Thread: [train-thread].
   virtual BlockOutput forward(const BlockInput& in) = 0;
 };
+
+/// Makes a norm of a layer: its own choice, or the model's where it has none, which `host` (of any
+/// other part) then makes.   Thread: [main-thread].
+inline std::shared_ptr<Norm> make_norm(const Use<Norm>& own, const LayerArgs& args, Host* host) {
+  const Use<Norm> norm = own.empty() ? Use<Norm>(args.norm, host) : own;
+  return norm.make({args.build, args.width});
+}
 
 }  // namespace mortise
