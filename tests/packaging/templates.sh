@@ -5,7 +5,9 @@ set -euo pipefail
 build=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cmake --install "$build" --prefix "$work/prefix" --component sdk > "$work/install.log" || { cat "$work/install.log"; exit 1; }
+for component in sdk engine; do
+  cmake --install "$build" --prefix "$work/prefix" --component $component > "$work/install.log" || { cat "$work/install.log"; exit 1; }
+done
 # Some components use others (a layer its feed-forward part): those of the build serve.
 export MORTISE_PLUGIN_PATH=$build/lib/mortise/plugins XDG_DATA_HOME=$work/data
 
