@@ -10,7 +10,8 @@ int run_generate(const std::vector<std::string>& words) {
   const Arguments arguments("generate", words);
   const Value options = engine_options(arguments,
                                        {{"model", OptionKind::Text},
-                                        {"adapter", OptionKind::Text},
+                                        {"adapter", OptionKind::Texts},
+                                        {"use", OptionKind::Text},
                                         {"prompt", OptionKind::Texts},
                                         {"max-new-tokens", OptionKind::Integer},
                                         {"temperature", OptionKind::Number},

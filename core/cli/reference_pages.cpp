@@ -9,6 +9,7 @@
 #include "mortise/file.hpp"
 
 #include "core/cli/component_text.hpp"
+#include "core/recipe/tables.hpp"
 
 namespace mortise::core {
 
@@ -36,13 +37,10 @@ std::string capability_list(const char* title, const std::vector<Capability>& it
   return out.empty() ? "" : fmt::format("{}: {}.\n\n", title, out);
 }
 
-std::string component_section(const ComponentEntry& entry) {
-  const SchemaInfo& schema = entry.schema();
-  std::string out =
-      fmt::format("## {}\n\n{}.  Plugin `{}`.\n\n", entry.name, entry.doc, entry.plugin->id);
-  out += capability_list("Provides", schema.provides) + capability_list("Needs", schema.needs);
+std::string parameter_table(const std::vector<FieldInfo>& fields) {
   std::vector<std::string> paths;
-  const auto rows = flatten(schema.fields, paths);
+  const auto rows = flatten(fields, paths);
+  std::string out;
   if (!rows.empty())
     out += "| Parameter | Type | Default | Values | Meaning |\n|---|---|---|---|---|\n";
   for (size_t i = 0; i < rows.size(); ++i)
@@ -52,11 +50,40 @@ std::string component_section(const ComponentEntry& entry) {
                        cell("`" + default_text(*rows[i]) + "`"),
                        cell(range_text(*rows[i])),
                        cell(rows[i]->doc));
-  if (!rows.empty()) out += "\n";
+  return out + (rows.empty() ? "" : "\n");
+}
+
+std::string component_section(const ComponentEntry& entry) {
+  const SchemaInfo& schema = entry.schema();
+  std::string out =
+      fmt::format("## {}\n\n{}.  Plugin `{}`.\n\n", entry.name, entry.doc, entry.plugin->id);
+  out += capability_list("Provides", schema.provides) + capability_list("Needs", schema.needs);
+  out += parameter_table(schema.fields);
   for (const Rule& rule : schema.rules)
     out += fmt::format("- `{}`: {}\n", rule.expression, rule.message);
   if (!schema.rules.empty()) out += "\n";
   return out + "```toml\n" + example_table(entry) + "```\n";
+}
+
+std::string recipe_page() {
+  std::string out = std::string(kMark) +
+                    "# Recipe\n\nThe tables that belong to Mortise itself, and the places where "
+                    "components stand with the keys that outlive a change of `type`.\n\n";
+  for (const CoreTable& table : core_tables())
+    out += fmt::format("## {}\n\n`[{}]`: {}.\n\n", table.path, table.path, table.doc) +
+           parameter_table(table.fields);
+  for (const Slot& slot : slots()) {
+    const std::string_view kind = kind_of(slot.interface_id);
+    out += fmt::format("## {} (slot)\n\n`[{}]`: {}.  A component of kind [{}]({}.md).\n\n",
+                       slot.path,
+                       slot.path,
+                       slot.doc,
+                       kind,
+                       kind) +
+           parameter_table(slot.keys);
+  }
+  out.pop_back();  // the file ends with one line end
+  return out;
 }
 
 }  // namespace
@@ -78,7 +105,8 @@ void write_reference_pages(const Catalog& catalog, const std::string& directory)
     index += fmt::format("- [{}]({}.md#{}): {}\n", entry->name, kind, entry->name, entry->doc);
     pages[kind] += "\n" + component_section(*entry);
   }
-  pages["index"] = index;
+  pages["index"] = index + "\n## [recipe](recipe.md)\n\n- every table and key of a recipe\n";
+  pages["recipe"] = recipe_page();
   fs::create_directories(directory);
   for (const auto& [name, text] : pages) write_file(fmt::format("{}/{}.md", directory, name), text);
   for (const auto& file : fs::directory_iterator(directory))

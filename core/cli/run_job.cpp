@@ -2,6 +2,7 @@
 // engine.
 #include "core/cli/run_job.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -57,16 +58,29 @@ int score_files(const Value& tree, const RunDirectory& directory, const JobConte
   return 0;
 }
 
-// What the folder of model.from says, below the keys that the recipe sets itself.
-Value with_model_folder(Value tree, const JobContext& context) {
-  Value* model = tree.find("model");
+ResolveOptions with_folder(ResolveOptions options,
+                           const ModelFolder& folder,
+                           const std::string& from) {
+  options.model_spec = &folder.spec;
+  options.model_folder = from;
+  options.model_architecture = folder.architecture;
+  return options;
+}
+
+// A stage whose model.from an earlier stage wrote is checked again with what that folder says.
+Resolved with_model_folder(const Resolved& job, const JobContext& context) {
+  const Value* model = job.tree.find("model");
   const std::string from = model == nullptr ? "" : model->get("from", "");
-  if (from.empty() || model->find("layer") != nullptr) return tree;
-  const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
-  for (const auto& [key, value] : folder.spec.as_table())
-    if (model->find(key) == nullptr || (key != "init" && model->at(key) == Value(0)))
-      (*model)[key] = value;
-  return tree;
+  if (from.empty()) return job;
+  const Node* layers = job.nodes.find_path("model.layer");
+  const bool is_whole = layers != nullptr && !layers->children.empty() &&
+                        std::none_of(layers->children.begin(),
+                                     layers->children.end(),
+                                     [](const Node& layer) { return layer.type().empty(); });
+  if (is_whole && !fs::exists(from + "/config.json")) return job;
+  ModelFolder folder = read_model_folder(from, context.catalog, context.host);
+  if (is_whole) folder.spec = Value::table();  // then only exports ask who read it
+  return complete(job, context.catalog, with_folder({}, folder, from));
 }
 
 // `out` is what a later stage reads: ${stage.NAME.out}.
@@ -100,7 +114,6 @@ int call_task(const Value& tree,
               bool resume) {
   const std::string task = tree.at("recipe").get("task", "train");
   if (task == "evaluate" && !needs_model(tree)) return score_files(tree, directory, context);
-  const Value recipe = with_model_folder(tree, context);
   Value options = Value::table();
   options["run_dir"] = directory.path();
   options["json"] = context.json;
@@ -111,7 +124,7 @@ int call_task(const Value& tree,
   EngineCall call;
   call.verb = task;
   call.options = &options;
-  call.recipe = &recipe;
+  call.recipe = &tree;
   call.host = &context.host;
   call.catalog = &context.catalog;
   call.stop_signal = &caught_signal;
@@ -153,9 +166,7 @@ Resolved resolve_job(const std::string& path, const JobContext& context, Resolve
     return std::move(first.resolved);
   }
   const ModelFolder folder = read_model_folder(from, context.catalog, context.host);
-  options.model_spec = &folder.spec;
-  options.model_folder = from;
-  return resolve(path, context.catalog, options);
+  return resolve(path, context.catalog, with_folder(std::move(options), folder, from));
 }
 
 Value plan_notes(const Resolved& resolved) {
@@ -184,10 +195,11 @@ Value plan_notes(const Resolved& resolved) {
   return notes;
 }
 
-JobResult run_job(const Resolved& resolved,
+JobResult run_job(const Resolved& job,
                   const RunDirectory& directory,
                   const JobContext& context,
                   bool resume) {
+  const Resolved resolved = with_model_folder(job, context);
   RunTexts texts;
   if (!resolved.files.empty()) texts.recipe = resolved.files.front()->text;
   for (size_t i = 1; i < resolved.files.size(); ++i)

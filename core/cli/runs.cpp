@@ -8,7 +8,7 @@
 
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

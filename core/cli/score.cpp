@@ -11,7 +11,8 @@ int run_score(const std::vector<std::string>& words) {
   const Arguments arguments("score", words);
   const Value options = engine_options(arguments,
                                        {{"model", OptionKind::Text},
-                                        {"adapter", OptionKind::Text},
+                                        {"adapter", OptionKind::Texts},
+                                        {"use", OptionKind::Text},
                                         {"text", OptionKind::Text},
                                         {"ids", OptionKind::Text},
                                         {"file", OptionKind::Text},

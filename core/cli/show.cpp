@@ -10,7 +10,7 @@
 #include "core/plugin/plugin_host.hpp"
 #include "core/recipe/model_folder.hpp"
 #include "core/recipe/resolve.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

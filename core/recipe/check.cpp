@@ -10,7 +10,7 @@
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/suggest.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 
@@ -228,27 +228,38 @@ void Checker::recipe_rules(const Node& out) {
 }
 
 void Checker::capabilities() {
-  const auto is_attention = [](const UsedComponent& use) { return use.kind == "attention"; };
-  const bool has_attention = std::any_of(used_.begin(), used_.end(), is_attention);
+  const auto is_layer = [](const UsedComponent& use) { return use.kind == "layer"; };
+  const bool has_layers = std::any_of(used_.begin(), used_.end(), is_layer);
   for (const UsedComponent& use : used_)
     for (const std::string& need : use.needs) {
-      // The blocks of a stage's model.from are not known before that stage runs.
-      if (use.kind == "adapter" && !has_attention) continue;
+      // The blocks of a model.from are not known before its folder is read.
+      if (use.kind == "adapter" && !has_layers) continue;
       if (need == kUnpacked) continue;  // of the batch: packing() asks
-      const bool met = std::any_of(used_.begin(), used_.end(), [&](const UsedComponent& other) {
-        return std::find(other.provides.begin(), other.provides.end(), need) !=
-               other.provides.end();
-      });
-      if (met) continue;
+      bool is_met = false, by_attention = false;
+      std::vector<const UsedComponent*> lacking;  // an adapter works in every attention
+      for (const UsedComponent& other : used_) {
+        const bool is_attention = other.kind == "attention", provides = has(other.provides, need);
+        is_met = is_met || provides;
+        by_attention = by_attention || (is_attention && provides);
+        if (use.kind == "adapter" && is_attention && other.is_checked && !provides)
+          lacking.push_back(&other);
+      }
+      if (is_met && (!by_attention || lacking.empty())) continue;
+      const std::string who =
+          lacking.empty()
+              ? "no component of this recipe provides"
+              : fmt::format("[{}] \"{}\" lacks", lacking.front()->path, lacking.front()->type);
       Diagnostic& d = report(
           "E305",
           fmt::format(
-              "[{}] \"{}\" needs the capability `{}`, which no component of this recipe provides",
-              use.path,
-              use.type,
-              need),
+              "[{}] \"{}\" needs the capability `{}`, which {}", use.path, use.type, need, who),
           use.origin);
+      for (const UsedComponent* other : lacking)
+        d.notes.push_back(
+            fmt::format("[{}] \"{}\": {}", other->path, other->type, other->origin.place()));
       d.fix = providers_of(need);
+      if (use.kind == "adapter")
+        d.fix += (d.fix.empty() ? "" : ", or ") + std::string("another adapter.type");
     }
 }
 
@@ -302,6 +313,23 @@ void Checker::packing(const Node& out) {
     const std::string other = providers_of("varlen");
     d.fix = "batch.packing = false" + (other.empty() ? "" : ", or " + other);
   }
+}
+
+// A step that the run never reaches would leave no trace and say nothing.
+void Checker::profiled_steps(const Node& out) {
+  const Node *steps = out.find_path("profile.steps"), *last = out.find_path("run.steps");
+  if (task_ != "train" || steps == nullptr || last == nullptr || last->kind != Value::Kind::Int)
+    return;
+  for (const Node& step : steps->children)
+    if (step.kind == Value::Kind::Int && step.scalar.as_int() > last->scalar.as_int()) {
+      Diagnostic& d = report("E415",
+                             fmt::format("profile.steps names step {}, and the run ends after {}",
+                                         step.scalar.as_int(),
+                                         last->scalar.as_int()),
+                             step.origin);
+      d.notes.push_back(fmt::format("run.steps = {}: {}", brief(*last), last->origin.place()));
+      d.fix = fmt::format("profile.steps = [{}]", last->scalar.as_int());
+    }
 }
 
 void Checker::named_scores(const Node& out) {
@@ -366,6 +394,7 @@ Node Checker::recipe(const Node& root) {
   recipe_rules(out);
   capabilities();
   packing(out);
+  profiled_steps(out);
   named_scores(out);
   flush();
   return out;

@@ -9,7 +9,7 @@
 
 #include "core/recipe/checker.hpp"
 #include "core/recipe/suggest.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

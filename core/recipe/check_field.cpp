@@ -8,7 +8,7 @@
 #include "mortise/units.hpp"
 
 #include "core/recipe/checker.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

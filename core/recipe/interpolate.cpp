@@ -11,8 +11,8 @@
 
 #include "core/recipe/suggest.hpp"
 #include "core/recipe/tables.hpp"
-#include "core/recipe/toml_print.hpp"
 #include "core/recipe/toml_read.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

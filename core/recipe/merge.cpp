@@ -5,7 +5,7 @@
 
 #include "core/recipe/compose.hpp"
 #include "core/recipe/tables.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

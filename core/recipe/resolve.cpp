@@ -10,7 +10,7 @@
 #include "core/recipe/interpolate.hpp"
 #include "core/recipe/stage.hpp"
 #include "core/recipe/suggest.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 
@@ -25,6 +25,15 @@ std::string text_at(const Node& root, std::string_view path, const char* otherwi
 // read stands below it.
 void put_below(Node& root, const ResolveOptions& options, std::vector<Dropped>& dropped) {
   if (options.model_spec == nullptr) return;
+  Node* exports = root.find("export");
+  if (exports != nullptr && exports->is_table() && !options.model_architecture.empty())
+    for (Node& table : exports->children) {
+      const Node* given = table.find("architecture");
+      if (table.is_table() && (given == nullptr || given->origin.kind == Origin::Kind::Default))
+        table.put(
+            "architecture",
+            Node::of(options.model_architecture, Origin::of_model_folder(options.model_folder)));
+    }
   Node base = Node::table(root.origin);
   base.put("model", Node::of(*options.model_spec, Origin::of_model_folder(options.model_folder)));
   const Origin origin = root.origin;
@@ -228,6 +237,24 @@ Resolved resolve(const std::string& path, const Catalog& catalog, const ResolveO
   Outcome outcome = check_recipe(path, catalog, options);
   if (!outcome.ok()) throw RecipeErrors(std::move(outcome.diagnostics));
   return std::move(outcome.resolved);
+}
+
+Resolved complete(const Resolved& job, const Catalog& catalog, const ResolveOptions& options) {
+  Resolved out = job;
+  Node root = job.nodes;
+  if (Node* model = root.find("model"))  // the folder's values win over defaults
+    std::erase_if(model->children,
+                  [](const Node& key) { return key.origin.kind == Origin::Kind::Default; });
+  put_below(root, options, out.dropped);
+  Diagnostics diagnostics;
+  Checker checker(catalog, diagnostics);
+  out.nodes = checker.recipe(root);
+  out.tree = out.nodes.to_value();
+  out.components = checker.used();
+  std::vector<Diagnostic> found = diagnostics.sorted();
+  if (std::any_of(found.begin(), found.end(), [](const Diagnostic& d) { return !d.is_warning(); }))
+    throw RecipeErrors(std::move(found));
+  return out;
 }
 
 std::string to_toml(const Resolved& resolved) { return toml_document(resolved.tree); }

@@ -21,7 +21,8 @@ struct ResolveOptions {
   std::string run_dir;  // replaces ${run.dir}; empty: it stays in the tree
   const Value* model_spec =
       nullptr;  // what an architecture made of model.from's config.json: stands below [model]
-  std::string model_folder;  // where that came from, for messages
+  std::string model_folder;        // where that came from, for messages
+  std::string model_architecture;  // which component read it: exports default to it
 };
 
 /// A component that the recipe uses.
@@ -76,6 +77,10 @@ Outcome check_recipe_text(std::string text,
 Resolved resolve(const std::string& path,
                  const Catalog& catalog,
                  const ResolveOptions& options = {});
+
+/// Checks a job again whose model folder was not there when it was resolved (the model.from of a
+/// later stage), with what that folder says below it.  Throws: RecipeErrors.
+Resolved complete(const Resolved& job, const Catalog& catalog, const ResolveOptions& options);
 
 /// resolved.toml: runnable alone, gives the same values back.
 std::string to_toml(const Resolved& resolved);

@@ -10,7 +10,7 @@
 #include "mortise/error.hpp"
 
 #include "core/recipe/tables.hpp"
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

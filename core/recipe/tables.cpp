@@ -93,6 +93,14 @@ void LogTable::describe(Schema<LogTable>& s) {
   s.field("level", &LogTable::level, "what is written").one_of({"error", "warn", "info", "debug"});
 }
 
+void ProfileTable::describe(Schema<ProfileTable>& s) {
+  s.field("steps",
+          &ProfileTable::steps,
+          "training steps whose trace (Chrome's format: open it in Perfetto) is written to "
+          "profile/step-N.json of the run directory")
+      .min(1);
+}
+
 void GenerateTable::describe(Schema<GenerateTable>& s) {
   s.field("prompts", &GenerateTable::prompts, "texts to continue");
   s.field("every", &GenerateTable::every, "0: only at the end").unit("steps").min(0);
@@ -187,7 +195,8 @@ void EvalKeys::describe(Schema<EvalKeys>& s) {
 void ExportKeys::describe(Schema<ExportKeys>& s) {
   s.field("architecture",
           &ExportKeys::architecture,
-          "a component of kind architecture: names and config of the export");
+          "a component of kind architecture: names and config of the export; unless given, the one "
+          "that read model.from");
   s.field("dtype", &ExportKeys::dtype, "of the written weights").one_of({"fp32", "bf16", "fp16"});
   s.field(
        "verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none")
@@ -296,6 +305,7 @@ std::vector<CoreTable> make_core_tables() {
       {"ema", fields<EmaTable>(), "a moving average of the weights"},
       {"checkpoint", fields<CheckpointTable>(), "what a run can resume from"},
       {"log", fields<LogTable>(), "lines and curves"},
+      {"profile", fields<ProfileTable>(), "where the time of chosen training steps goes"},
       {"generate", fields<GenerateTable>(), "samples"},
       {"gate.*", fields<GateKeys>(), "scores that must be kept, else exit 4"},
       {"sweep", fields<SweepTable>(), "several runs from one recipe"},
@@ -396,8 +406,8 @@ const std::vector<std::string>& section_order() {
   static const std::vector<std::string> order = {
       "recipe",   "vars",    "plugins",    "run",       "tokenizer", "data",     "batch",
       "model",    "adapter", "reference",  "objective", "optimizer", "schedule", "ema",
-      "parallel", "guard",   "checkpoint", "log",       "generate",  "eval",     "export",
-      "tracker",  "gate",    "sweep",      "stage"};
+      "parallel", "guard",   "checkpoint", "log",       "profile",   "generate", "eval",
+      "export",   "tracker", "gate",       "sweep",     "stage"};
   return order;
 }
 

@@ -95,6 +95,12 @@ struct LogTable {
   static void describe(Schema<LogTable>& s);
 };
 
+/// [profile]: traces of chosen training steps
+struct ProfileTable {
+  std::vector<int64_t> steps;  // from 1; each gives RUN_DIR/profile/step-N.json
+  static void describe(Schema<ProfileTable>& s);
+};
+
 /// [generate]: samples written during a run, and the defaults of `mortise generate`
 struct GenerateTable {
   std::vector<std::string> prompts;

@@ -8,21 +8,9 @@
 
 #include "core/recipe/diagnostics.hpp"
 #include "core/recipe/node.hpp"
+#include "toml_scan.hpp"
 
 namespace mortise::core {
-
-constexpr int64_t kMaxRecipeBytes = int64_t{8} << 20;
-constexpr int32_t kMaxDepth = 64;  // of tables, arrays and dotted keys together
-
-/// What a scan of the bytes finds before a parser sees them.
-struct TextFault {
-  std::string code, message;
-  int32_t line = 1, column = 1;
-};
-
-/// Checks size, UTF-8, control characters and nesting.  Returns nothing when the text is safe to
-/// parse.   Thread: [any-thread].
-std::optional<TextFault> scan_toml(std::string_view text);
 
 /// Parses one file.  After a fault: reports it and returns an empty table.   Thread: [any-thread].
 Node parse_toml(const std::shared_ptr<const SourceFile>& file, Diagnostics& diagnostics);

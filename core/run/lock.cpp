@@ -10,8 +10,8 @@
 #include "mortise/file.hpp"
 #include "mortise/version.hpp"
 
-#include "core/recipe/toml_print.hpp"
 #include "core/recipe/toml_read.hpp"
+#include "toml_print.hpp"
 
 namespace mortise::core {
 

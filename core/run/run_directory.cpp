@@ -174,6 +174,7 @@ void check_resumable(const Value& saved, const Value& now) {
                                                "run.dir",
                                                "run.threads",
                                                "log.",
+                                               "profile.",
                                                "checkpoint.",
                                                "generate.",
                                                "eval.",

@@ -5,9 +5,13 @@
 #include <initializer_list>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "mortise/torch/parallel_for.hpp"
+
+/// Names the operation that begins here in profiles; without a profiler it costs nanoseconds.
+#define MORTISE_PROFILED(name) RECORD_FUNCTION("mortise::" name, c10::ArrayRef<const c10::IValue>{})
 
 namespace mortise::ops {
 

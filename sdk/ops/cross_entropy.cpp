@@ -174,6 +174,7 @@ std::pair<at::Tensor, at::Tensor> chunked_cross_entropy(const at::Tensor& hidden
                                                         const at::Tensor& targets_N,
                                                         const at::Tensor& mask_N,
                                                         const CrossEntropyOptions& options) {
+  MORTISE_PROFILED("chunked_cross_entropy");
   check_rows(hidden_ND, targets_N, mask_N);
   if (!is_fusable({&hidden_ND, &weight_VD, &bias_V}))
     return eager::cross_entropy(hidden_ND, weight_VD, bias_V, targets_N, mask_N, options);

@@ -132,6 +132,7 @@ at::Tensor document_attention(const at::Tensor& q_BTHK,
                   offsets_S[-1].item<int64_t>() == q_BTHK.size(0) * q_BTHK.size(1),
               "attention: document borders must run from 0 to ",
               q_BTHK.size(0) * q_BTHK.size(1));
+  MORTISE_PROFILED("document_attention");
   if (!is_fusable({&q_BTHK, &k_BTGK, &v_BTGK}))
     return eager::document_attention(q_BTHK, k_BTGK, v_BTGK, offsets_S, scale);
   return DocumentAttention::apply(q_BTHK, k_BTGK, v_BTGK, offsets_S.contiguous(), scale);

@@ -63,6 +63,7 @@ bool has_one_dtype(const at::Tensor& x, const std::vector<at::Tensor>& weights) 
 }  // namespace
 
 std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<at::Tensor>& weights_OI) {
+  MORTISE_PROFILED("linears");
   if (x.dim() < 2 || !has_one_dtype(x, weights_OI) || !wants_gradient(x, weights_OI))
     return eager::linears(x, weights_OI);
   return Linears::apply(x, at::TensorList(weights_OI));

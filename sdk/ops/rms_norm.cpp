@@ -61,6 +61,7 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  MORTISE_PROFILED("rms_norm");
   if (!is_fusable({&x, &weight})) return eager::rms_norm(x, weight, eps);
   return RmsNorm::apply(x, weight.contiguous(), eps);
 }

@@ -64,6 +64,7 @@ at::Tensor rope(const at::Tensor& x_BTHK,
               cos.size(1) * 2,
               ", got ",
               x_BTHK.size(3));
+  MORTISE_PROFILED("rope");
   if (!is_fusable({&x_BTHK, &cos, &sin})) return eager::rope(x_BTHK, cos, sin, positions_BT);
   if (positions_BT.numel() > 0) {  // the kernel reads the table by position: never beyond its end
     const int64_t last = positions_BT.max().item<int64_t>(),

@@ -49,6 +49,7 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
               gate.sizes(),
               " and ",
               up.sizes());
+  MORTISE_PROFILED("swiglu");
   if (!is_fusable({&gate, &up})) return eager::swiglu(gate, up);
   return SwiGlu::apply(gate, up);
 }

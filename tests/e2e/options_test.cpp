@@ -1,8 +1,11 @@
 // What a training recipe may ask for beside the plain loop: precision, averages, noise, recompute,
 // guards.  Each is checked against its twin, and against having been interrupted.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -26,6 +29,20 @@ std::string weights(const std::string& dir, int64_t step) {
 
 double score(const std::string& dir, const char* name) {
   return parse_json(read_file(dir + "/status.json")).at("scores").get(name, std::nan(""));
+}
+
+/// Names of a trace's events, and how often each stands there.
+std::map<std::string, int64_t> events_of(const std::string& dir, int64_t step) {
+  const std::string file = fmt::format("{}/profile/step-{}.json", dir, step);
+  std::map<std::string, int64_t> events;
+  const Value trace = parse_json(read_file(file), file);
+  for (const Value& event : trace.at("traceEvents").as_array()) ++events[event.get("name", "")];
+  return events;
+}
+
+int64_t count_of(const std::map<std::string, int64_t>& events, const char* name) {
+  const auto found = events.find(name);
+  return found == events.end() ? 0 : found->second;
 }
 
 /// As if the process had died after the checkpoint of step 10.
@@ -165,6 +182,66 @@ TEST_SUITE("e2e.options") {
     CHECK(ran.code == 4);
     CHECK(ran.has("there is no checkpoint to roll back to"));
     CHECK(ran.has("set checkpoint.every"));
+  }
+
+  TEST_CASE("chosen steps leave a trace of themselves and of no other, and no bit changes") {
+    const testing::TempDir temp;
+    const std::string plain = temp.path + "/plain", traced = temp.path + "/traced";
+    run(plain, "");
+    const Ran ran = train(traced, "--set 'profile.steps=[3,4]'");
+    INFO(ran.output);
+    REQUIRE(ran.code == 0);
+    CHECK(ran.has("profile " + traced + "/profile/step-3.json"));
+    CHECK_FALSE(ran.has("ERROR"));  // Kineto's own log
+    CHECK(weights(plain, 20) == weights(traced, 20));
+    CHECK(!fs::exists(plain + "/profile"));
+    CHECK(std::distance(fs::directory_iterator(traced + "/profile"), {}) == 2);
+    for (const int64_t step : {3, 4}) {
+      CAPTURE(step);
+      const std::map<std::string, int64_t> events = events_of(traced, step);
+      CHECK(events.count(fmt::format("step {}", step)) == 1);
+      CHECK(events.count(fmt::format("step {}", 7 - step)) == 0);
+      // One micro-batch, two layers: what one step computes, once.
+      CHECK(count_of(events, "mortise::rms_norm") == 5);
+      CHECK(count_of(events, "mortise::swiglu") == 2);
+      CHECK(count_of(events, "mortise::document_attention") == 2);
+      CHECK(count_of(events, "mortise::chunked_cross_entropy") == 1);
+      CHECK(count_of(events, "aten::mm") == count_of(events_of(traced, 7 - step), "aten::mm"));
+      CHECK(count_of(events, "aten::mm") > 0);
+      CHECK(std::any_of(events.begin(), events.end(), [](const auto& event) {
+        return event.first.find("RmsNorm") != std::string::npos;  // the backward pass
+      }));
+    }
+  }
+
+  TEST_CASE("a step that the run never reaches cannot be profiled") {
+    const testing::TempDir temp;
+    const Ran late = train(temp.path + "/a", "--set 'profile.steps=[3,21]'");
+    CHECK(late.code == 2);
+    CHECK(late.has("E415"));
+    CHECK(late.has("profile.steps names step 21, and the run ends after 20"));
+    const Ran tokens =
+        train(temp.path + "/b", "--set ~run.steps --set run.epochs=1 --set 'profile.steps=[9999]'");
+    CHECK(tokens.code == 2);
+    CHECK(tokens.has("profile.steps names step 9999, and the run ends after"));
+    CHECK(train(temp.path + "/c", "--set 'profile.steps=[0]'").code == 2);
+  }
+
+  TEST_CASE("a group of the optimizer that means no parameter is told before training") {
+    const testing::TempDir temp;
+    const std::string dir = temp.path + "/run";
+    const Ran ran = train(dir, "--set 'optimizer.groups.a={match=\"*.q_prj.*\",lr=2.0}'");
+    INFO(ran.output);
+    CHECK(ran.code == 2);
+    CHECK(
+        ran.has("optimizer.groups.a.match = \"*.q_prj.*\" matches nothing in this model; it has: "
+                "model.embed_tokens.weight, model.layers.*."));
+    CHECK(ran.has("did you mean \"*.q_proj.*\"?"));
+    CHECK(!fs::exists(dir + "/ckpt"));
+    const Ran part = train(temp.path + "/part", "--set 'optimizer.groups.a={match=\"q_proj\"}'");
+    CHECK(part.code == 2);
+    CHECK(part.has("did you mean \"*q_proj*\"?"));
+    run(temp.path + "/fine", "--set 'optimizer.groups.a={match=\"*q_proj*\",lr=2.0}'");
   }
 
   TEST_CASE("a guard on a score that is not taken is told before training") {

@@ -448,12 +448,55 @@ TEST_SUITE("e2e.train") {
     CHECK_FALSE(fs::exists(temp.path + "/bad/second"));
   }
 
+  TEST_CASE("a stage exports as the architecture that its model.from was read by") {
+    const testing::TempDir temp;
+    const std::string recipe = temp.put(
+        "two.toml",
+        fmt::format(R"(recipe = {{ task = "pipeline", name = "two", order = ["first", "second"] }}
+run = {{ seed = 3, steps = 2, threads = 2, dir = "{0}/two" }}
+batch = {{ seq_len = 32, micro = 4, global = 4 }}
+tokenizer = {{ type = "byte_bpe", vocab = 300 }}
+objective = {{ type = "causal_lm" }}
+optimizer = {{ type = "adamw", lr = 1e-3 }}
+data.train.tiny = {{ type = "jsonl", path = "{1}/tests/recipes/tiny.jsonl" }}
+export.hf = {{ type = "hf_safetensors" }}
+[stage.first]
+task = "train"
+export.hf.architecture = "gpt2"
+[stage.first.model]
+width = 16
+embedding = {{ type = "token", position = {{ type = "learned", max_positions = 32 }} }}
+norm = {{ type = "layer_norm" }}
+head = {{ type = "lm", tied = true }}
+[stage.first.model.layer.dense]
+type = "prenorm"
+attention = {{ type = "gqa", heads = 2, kv_heads = 2, bias = true, output_bias = true, position = {{ type = "none" }} }}
+ffn = {{ type = "gelu", hidden = 24, bias = true, form = "tanh" }}
+[stage.second]
+task = "train"
+model.from = "${{stage.first.out}}"
+tokenizer.from = "${{stage.first.out}}"
+)",
+                    temp.path,
+                    MORTISE_SOURCE_DIR));
+    const Ran ran = mortise_cli("run " + recipe);
+    INFO(ran.output);
+    REQUIRE(ran.code == 0);
+    const std::string second = temp.path + "/two/second";
+    CHECK(parse_json(bytes(second + "/export/hf/config.json")).get("model_type", "") == "gpt2");
+    CHECK(bytes(second + "/resolved.toml").find("architecture = \"gpt2\"") != std::string::npos);
+    const Ran again =
+        mortise_cli(fmt::format("export {}/ckpt/step-2 --to {}/again", second, second));
+    INFO(again.output);
+    CHECK(parse_json(bytes(second + "/again/config.json")).get("model_type", "") == "gpt2");
+  }
+
   TEST_CASE("what an export or an evaluation cannot do is told before the first step") {
     const testing::TempDir temp;
-    const Ran exported = train(temp.path + "/a", "--set model.layer.dense.type=postnorm");
+    const Ran exported = train(temp.path + "/a", "--set export.hf.architecture=gpt2");
     INFO(exported.output);
     CHECK(exported.code == 2);
-    CHECK(exported.has("a LLaMA folder cannot express model.layer.*.type"));
+    CHECK(exported.has("a GPT-2 folder cannot express"));
     CHECK(exported.has("for [export.hf], written when training ends"));
     CHECK_FALSE(exported.has("step 1/"));
     const Ran scored =

@@ -153,6 +153,29 @@ TEST_SUITE("e2e.verbs") {
     CHECK(mortise_cli(model + " --ids 1,x").has("--ids must be numbers separated by commas"));
   }
 
+  TEST_CASE("score and generate: adapters by name, and the base by `none`") {
+    const std::string golden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/";
+    const std::string model = fmt::format(
+        "score --threads 1 --ids 1,2,3,4,5 --json --model {}llama/gqa_head_dim", golden);
+    const std::string lora = golden + "adapters/lora", prefix = golden + "adapters/prefix";
+    const std::string both = fmt::format("{} --adapter a={} --adapter b={}", model, lora, prefix);
+    const Ran base = mortise_cli(model), alone = mortise_cli(model + " --adapter " + prefix);
+    INFO(base.output, alone.output);
+    REQUIRE(alone.code == 0);
+    CHECK(alone.output != base.output);
+    CHECK(mortise_cli(both + " --use b").output == alone.output);
+    CHECK(mortise_cli(both + " --use none").output == base.output);
+    CHECK(mortise_cli(both + " --use a").output ==
+          mortise_cli(model + " --adapter " + lora).output);
+    const Ran open = mortise_cli(both), wrong = mortise_cli(both + " --use c");
+    CHECK(open.code == 2);
+    CHECK(open.has("2 adapters are loaded, and none is chosen: a, b"));
+    CHECK(wrong.code == 2);
+    CHECK(wrong.has("there are: a, b"));
+    CHECK(mortise_cli("generate --model " + tiny().dir + " --prompt a --use x")
+              .has("no adapter is called \"x\"; there are: none"));
+  }
+
   TEST_CASE("export writes a folder that scores alike, and never over another") {
     const std::string to = tiny().temp.file("exported");
     const Ran ran = mortise_cli(fmt::format("export {} --to {} --verify 2", tiny().dir, to));

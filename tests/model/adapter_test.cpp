@@ -7,6 +7,7 @@
 
 #include "core/engine/export/export_model.hpp"
 #include "core/engine/generate/generator.hpp"
+#include "core/engine/model/adapter_set.hpp"
 #include "core/engine/model/adapters.hpp"
 #include "tests/model/fixture.hpp"
 
@@ -306,6 +307,73 @@ TEST_SUITE("model.adapter") {
     CHECK(message_of([&] {
             open_adapter(*model, temp.path, host(), catalog());
           }).find("no adapter plugin reads peft_type OFT") != std::string::npos);
+  }
+
+  TEST_CASE("several adapters over one base: each gives the bits that it gives alone") {
+    const char* first = "";  // of those that share a base
+    SUBCASE("LoRA, prefix and prompt") { first = "lora"; }
+    SUBCASE("DoRA, rsLoRA and IA3") { first = "dora"; }
+    const OpenedModel opened = open_base(first);
+    const at::Tensor ids = ids_of(2, 9), base = logits_of(*opened.model, ids);
+    AdapterSet set(opened, host(), catalog());
+    std::map<std::string, at::Tensor> alone;
+    for (const std::string& name : kCases) {
+      const OpenedModel single = open_base(name);
+      if (single.weights != opened.weights) continue;
+      open_adapter(*single.model, adapter_folder(name), host(), catalog());
+      alone[name] = logits_of(*single.model, ids);
+      CHECK_FALSE(at::equal(alone[name], base));
+      set.load(name, adapter_folder(name));
+    }
+    REQUIRE(alone.size() >= 3);
+    for (int round = 0; round < 2; ++round)  // what was used before leaves nothing behind
+      for (const auto& [name, logits] : alone) {
+        CAPTURE(name);
+        CHECK(at::equal(logits_of(set.use(name), ids), logits));
+        CHECK(at::equal(logits_of(set.use(""), ids), base));
+      }
+    const std::vector<NamedTensor> ours = opened.model->tensors(),
+                                   theirs = set.use(first).base_tensors();
+    REQUIRE(ours.size() == theirs.size());
+    for (size_t i = 0; i < ours.size(); ++i)
+      CHECK(ours[i].tensor.data_ptr() == theirs[i].tensor.data_ptr());
+  }
+
+  TEST_CASE("adapters are chosen by name, and what cannot be chosen is told") {
+    const OpenedModel opened = open_base("lora");
+    const std::string dir = adapter_folder("lora"), other = adapter_folder("prefix");
+    const auto chosen = [&](const char* adapter, const char* use) {
+      AdapterSet set(opened, host(), catalog());
+      Value options = parse_json(fmt::format(fmt::runtime(adapter), dir, other));
+      if (*use != '\0') options["use"] = use;
+      return choose_adapter(set, options).has_adapter();
+    };
+    constexpr const char *kNone = "{{}}", *kOne = R"({{"adapter": ["{0}"]}})",
+                         *kText = R"({{"adapter": "{0}"}})",
+                         *kTwo = R"({{"adapter": ["a={0}", "b={1}"]}})";
+    CHECK_FALSE(chosen(kNone, ""));
+    CHECK(chosen(kOne, ""));
+    CHECK(chosen(kText, ""));
+    CHECK(chosen(kTwo, "b"));
+    CHECK_FALSE(chosen(kTwo, "none"));
+    CHECK(message_of([&] {
+            chosen(kTwo, "");
+          }).find("2 adapters are loaded, and none is chosen: a, b") != std::string::npos);
+    CHECK(message_of([&] {
+            chosen(kTwo, "c");
+          }).find("no adapter is called \"c\"; there are: a, b") != std::string::npos);
+    CHECK(message_of([&] {
+            chosen(R"({{"adapter": ["a={0}", "a={1}"]}})", "a");
+          }).find("two adapters are called \"a\"") != std::string::npos);
+    CHECK(message_of([&] {
+            chosen(R"({{"adapter": ["none={0}"]}})", "");
+          }).find("means the base") != std::string::npos);
+    CHECK(message_of([&] {
+            chosen(R"({{"adapter": ["a={0}/none"]}})", "");
+          }).find("while loading the adapter \"a\"") != std::string::npos);
+    open_adapter(*opened.model, dir, host(), catalog());
+    CHECK(message_of([&] { chosen(kOne, ""); }).find("has an adapter already") !=
+          std::string::npos);
   }
 
   TEST_CASE("an interrupted write leaves no folder, and nothing is overwritten") {

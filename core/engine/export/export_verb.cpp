@@ -26,16 +26,20 @@ std::unique_ptr<Interface> make_named(const std::string& name, Host& host) {
   return make<Interface>(host, config, {});
 }
 
-/// The named architecture, else the first of all that can express the specification.
-std::unique_ptr<Architecture> choose_architecture(const Value& spec,
+/// The named architecture, else the one that reads the folder that the model came from, else the
+/// first of all that can express the specification.
+std::unique_ptr<Architecture> choose_architecture(const OpenedModel& opened,
                                                   const std::string& name,
                                                   const EngineCall& call) {
   if (!name.empty()) return make_named<Architecture>(name, *call.host);
+  const std::string& folder = opened.hf_config.is_null() ? opened.base : opened.weights;
+  if (!folder.empty() && std::filesystem::exists(folder + "/config.json"))
+    return read_foreign_model(folder, *call.host, *call.catalog).architecture;
   std::string said;
   for (const ComponentEntry* entry : call.catalog->components("architecture")) {
     auto architecture = make_named<Architecture>(entry->name, *call.host);
     try {
-      (void)architecture->to_hf(spec);
+      (void)architecture->to_hf(opened.spec);
       return architecture;
     } catch (const Error& error) {
       said += fmt::format("\n    {}: {}", entry->name, error.message());
@@ -89,7 +93,7 @@ int run_export(const EngineCall& call) {
   }
   std::optional<Agreement> merge;
   if (has_file) merge = merge_adapter(*opened.model, how.verify);
-  const auto architecture = choose_architecture(opened.spec, options.get("architecture", ""), call);
+  const auto architecture = choose_architecture(opened, options.get("architecture", ""), call);
   const auto format = choose_format(options.get("format", ""), call);
   const ExportReport report = export_model(*opened.model,
                                            opened.spec,

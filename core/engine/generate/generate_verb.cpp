@@ -1,7 +1,7 @@
 // `mortise generate`: continues one prompt, or several, with a trained or a foreign model.
 //
-// Options: model, adapter, prompt (text or list of texts), max_new_tokens, temperature, top_k,
-// top_p, seed, json, stream.
+// Options: model, adapter (see choose_adapter), use, prompt (text or list of texts),
+// max_new_tokens, temperature, top_k, top_p, seed, json, stream.
 #include <chrono>
 #include <cstdio>
 
@@ -12,8 +12,7 @@
 #include "mortise/text_stream.hpp"
 
 #include "core/engine/generate/generator.hpp"
-#include "core/engine/model/adapters.hpp"
-#include "core/engine/model/open_model.hpp"
+#include "core/engine/model/adapter_set.hpp"
 #include "core/engine/verbs.hpp"
 
 namespace mortise::core {
@@ -78,8 +77,8 @@ std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string
 int run_generate(const EngineCall& call) {
   const OpenedModel opened =
       open_model(call.options->at("model").as_string(), *call.host, *call.catalog);
-  if (const std::string adapter = call.options->get("adapter", ""); !adapter.empty())
-    open_adapter(*opened.model, adapter, *call.host, *call.catalog);
+  AdapterSet adapters(opened, *call.host, *call.catalog);
+  LanguageModel& model = choose_adapter(adapters, *call.options);
   if (opened.tokenizer == nullptr)
     throw DataError(
         fmt::format("{} has no tokenizer.json, so a text prompt cannot be read", opened.weights),
@@ -101,7 +100,7 @@ int run_generate(const EngineCall& call) {
   }
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<Continuation> out =
-      generate(*opened.model, ids, options_of(*call.options, tokenizer), on_token);
+      generate(model, ids, options_of(*call.options, tokenizer), on_token);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (stream) show(text.finish() + "\n");

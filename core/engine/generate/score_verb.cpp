@@ -1,9 +1,9 @@
 // `mortise score`: the log-probability of every token, and on request the raw scores, so that
 // anyone can check that the same weights give the same numbers here as elsewhere.
 //
-// Options: model; one of text, ids ("1,2,3"), file (JSONL with `text` or `ids`); json; logits (a
-// safetensors file with `ids` [T] int64 and `logits` [T, V] float32).  The first token has no
-// log-probability: nothing comes before it.
+// Options: model; adapter (see choose_adapter), use; one of text, ids ("1,2,3"), file (JSONL with
+// `text` or `ids`); json; logits (a safetensors file with `ids` [T] int64 and `logits` [T, V]
+// float32).  The first token has no log-probability: nothing comes before it.
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -15,11 +15,10 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
-#include "mortise/safetensors.hpp"
 
+#include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/generate/score.hpp"
-#include "core/engine/model/adapters.hpp"
-#include "core/engine/model/open_model.hpp"
+#include "core/engine/model/adapter_set.hpp"
 #include "core/engine/verbs.hpp"
 
 namespace mortise::core {
@@ -117,24 +116,6 @@ void print_table(const OpenedModel& opened, const Score& score, const std::vecto
              score.perplexity());
 }
 
-void write_logits(const std::string& path,
-                  const std::vector<int32_t>& ids,
-                  const at::Tensor& logits_TV) {
-  const at::Tensor ids_T = at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong);
-  std::vector<safetensors::Entry> entries(2);
-  entries[0].name = "ids";
-  entries[0].dtype = Dtype::I64;
-  entries[0].shape = ids_T.sizes().vec();
-  entries[1].name = "logits";
-  entries[1].dtype = Dtype::F32;
-  entries[1].shape = logits_TV.sizes().vec();
-  safetensors::Writer writer(path, std::move(entries));
-  writer.write("ids", {static_cast<const std::byte*>(ids_T.const_data_ptr()), ids_T.nbytes()});
-  writer.write("logits",
-               {static_cast<const std::byte*>(logits_TV.const_data_ptr()), logits_TV.nbytes()});
-  writer.commit();
-}
-
 }  // namespace
 
 double Score::perplexity() const {
@@ -170,8 +151,8 @@ Score score_of(const at::Tensor& logits_TV, const std::vector<int32_t>& ids) {
 int run_score(const EngineCall& call) {
   const Value& options = *call.options;
   const OpenedModel opened = open_model(options.at("model").as_string(), *call.host, *call.catalog);
-  if (const std::string adapter = options.get("adapter", ""); !adapter.empty())
-    open_adapter(*opened.model, adapter, *call.host, *call.catalog);
+  AdapterSet adapters(opened, *call.host, *call.catalog);
+  LanguageModel& model = choose_adapter(adapters, options);
   const std::vector<std::vector<int32_t>> inputs = inputs_of(opened, options);
   const std::string logits_file = options.get("logits", "");
   MORTISE_CHECK(logits_file.empty() || inputs.size() == 1,
@@ -180,9 +161,12 @@ int run_score(const EngineCall& call) {
   const bool as_json = options.get("json", false);
   Score total;
   for (const std::vector<int32_t>& ids : inputs) {
-    const at::Tensor logits_TV = all_logits(*opened.model, ids);
+    const at::Tensor logits_TV = all_logits(model, ids);
     const Score score = score_of(logits_TV, ids);
-    if (!logits_file.empty()) write_logits(logits_file, ids, logits_TV);
+    if (!logits_file.empty())
+      write_tensors(logits_file,
+                    {{"ids", at::tensor(std::vector<int64_t>(ids.begin(), ids.end()), at::kLong)},
+                     {"logits", logits_TV}});
     if (as_json)
       fmt::print("{}\n", to_json(to_value(score, ids)));
     else

@@ -62,14 +62,6 @@ std::optional<fs::path> first_export(const fs::path& run) {
   return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
-std::shared_ptr<LanguageModel> build_empty(const Value& spec, Host& host, at::ScalarType dtype) {
-  BuildContext build;
-  build.dtype = dtype;  // max_seq_len stays 0: position tables grow by need
-  std::shared_ptr<LanguageModel> model = LanguageModel::build(spec, host, build);
-  model->train(false);
-  return model;
-}
-
 void check_tokenizer(const OpenedModel& opened) {
   if (opened.tokenizer == nullptr || opened.tokenizer->vocab_size() <= opened.model->vocab())
     return;
@@ -127,8 +119,8 @@ OpenedModel open_checkpoint(const fs::path& checkpoint,
     build.dtype = dtype;
     attach_adapter(*opened.model, *adapter, host, build, /*is_sample=*/false);
     opened.model->train(false);
-    opened.base = recipe.at("model").get("from", "");
   }
+  opened.base = recipe.at("model").get("from", "");
   load_own_weights(*opened.model, file);
   opened.tokenizer = open_tokenizer((run / "tokenizer").string(), host, catalog);
   opened.weights = checkpoint.string();
@@ -178,6 +170,14 @@ class OwnNames final : public Architecture {
 };
 
 }  // namespace
+
+std::shared_ptr<LanguageModel> build_empty(const Value& spec, Host& host, at::ScalarType dtype) {
+  BuildContext build;
+  build.dtype = dtype;  // max_seq_len stays 0: position tables grow by need
+  std::shared_ptr<LanguageModel> model = LanguageModel::build(spec, host, build);
+  model->train(false);
+  return model;
+}
 
 ForeignModel read_foreign_model(const std::string& directory, Host& host, const Catalog& catalog) {
   const std::string file = directory + "/config.json";

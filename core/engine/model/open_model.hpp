@@ -48,8 +48,11 @@ struct OpenedModel {
   Value hf_config;                       // null for a checkpoint of our own
   std::unique_ptr<Tokenizer> tokenizer;  // null: the folder has none
   std::string weights;                   // the folder that the weights came from
-  std::string base;                      // of a run with an adapter: its model.from
+  std::string base;                      // of a run: its model.from; may be empty
 };
+
+/// A model of this specification, its parameters not yet filled, not training.
+std::shared_ptr<LanguageModel> build_empty(const Value& spec, Host& host, at::ScalarType dtype);
 
 /// Opens DIR: a Hugging Face folder (config.json), a run directory (its newest checkpoint, else its
 /// first export), or a folder ckpt/step-N of one.  Weights become `dtype`. Throws: DataError when

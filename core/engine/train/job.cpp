@@ -1,6 +1,7 @@
 // The training run: prepare → build → train → finish.
 #include "core/engine/train/job.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -13,6 +14,7 @@
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
 
+#include "core/engine/train/profile.hpp"
 #include "core/engine/verbs.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/run/lock.hpp"
@@ -172,7 +174,7 @@ void TrainJob::train() {
   train_start_ = last_log_ = Clock::now();
   while (trainer_->steps_done() < space_.total_steps && !stopped()) {
     const auto begin = Clock::now();
-    const StepResult result = trainer_->step();
+    const StepResult result = step();
     train_seconds_ += seconds_since(begin);
     train_peak_ = std::max(train_peak_, space_.device->memory().peak_bytes);
     after_step(result);
@@ -180,6 +182,17 @@ void TrainJob::train() {
   if (stopped() && !guard_stop_)
     progress_.event("stop", "stopping after this step: saving a checkpoint");
   if (trainer_->steps_done() != saved_step_) save();
+}
+
+StepResult TrainJob::step() {
+  const std::vector<int64_t>& chosen = space_.tables.profile.steps;
+  const int64_t number = trainer_->steps_done() + 1;
+  if (std::find(chosen.begin(), chosen.end(), number) == chosen.end()) return trainer_->step();
+  StepResult result;
+  const std::string path = fmt::format("{}/step-{}.json", directory_.folder("profile"), number);
+  record_trace(path, fmt::format("step {}", number), [&] { result = trainer_->step(); });
+  progress_.event("profile", fmt::format("profile {}", path));
+  return result;
 }
 
 void TrainJob::obey(const std::vector<GuardEvent>& events) {

@@ -32,6 +32,7 @@ class TrainJob {
   void finish(std::string_view status);
   void fail(const Error& error) noexcept;
 
+  StepResult step();  // with a trace when [profile] asks for it
   void after_step(const StepResult& result);
   void log_step(const StepResult& result);
   void evaluate(int64_t step, bool at_end);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,8 +13,8 @@
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
-#include "mortise/safetensors.hpp"
 
+#include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/train/plan.hpp"
 #include "core/engine/train/progress.hpp"
 #include "core/engine/verbs.hpp"
@@ -193,24 +192,12 @@ void write_batches(const Workspace& space, int64_t count, const std::string& pat
   at::Tensor targets = batch.targets_N.clone();
   if (batch.mask_N.defined()) targets.masked_fill_(batch.mask_N.logical_not(), -100);
   const at::IntArrayRef shape = batch.tokens.ids_BT.sizes();
-  std::vector<std::pair<std::string, at::Tensor>> tensors = {
-      {"ids", batch.tokens.ids_BT},
-      {"positions", batch.tokens.positions_BT},
-      {"targets", targets.view(shape)}};
+  NamedTensors tensors = {{"ids", batch.tokens.ids_BT},
+                          {"positions", batch.tokens.positions_BT},
+                          {"targets", targets.view(shape)}};
   if (batch.tokens.segments_BT.defined())
     tensors.emplace_back("segments", batch.tokens.segments_BT.to(at::kLong));
-  std::vector<safetensors::Entry> entries;
-  for (const auto& [name, tensor] : tensors)
-    entries.push_back(
-        {name, Dtype::I64, tensor.sizes().vec(), 0, static_cast<int64_t>(tensor.nbytes())});
-  safetensors::Writer writer(path, safetensors::lay_out(std::move(entries)));
-  for (const auto& [name, tensor] : tensors) {
-    const at::Tensor dense = tensor.contiguous();
-    writer.write(name,
-                 std::as_bytes(std::span(dense.const_data_ptr<int64_t>(),
-                                         static_cast<size_t>(dense.numel()))));
-  }
-  writer.commit();
+  write_tensors(path, tensors);
 }
 
 }  // namespace

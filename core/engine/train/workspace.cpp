@@ -8,6 +8,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
+#include "mortise/names.hpp"
 
 #include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
@@ -104,6 +105,43 @@ void check_window(const Adapter& adapter, const Workspace& space) {
         fmt::format("batch.seq_len = {}", limit - added));
 }
 
+// The number of steps may follow from tokens or epochs, which only the data tell.
+void check_profile(const Workspace& space) {
+  for (const int64_t step : space.tables.profile.steps)
+    if (step > space.total_steps)
+      throw Error(
+          Code::Usage,
+          fmt::format(
+              "profile.steps names step {}, and the run ends after {}", step, space.total_steps),
+          fmt::format("profile.steps = [{}]", space.total_steps));
+}
+
+// A group that means no trained parameter would change nothing, and nobody would know.
+void check_groups(const LanguageModel& model, const Workspace& space) {
+  std::vector<std::string> trained, frozen;
+  for (const NamedTensor& parameter : model.parameters())
+    (parameter.tensor.requires_grad() ? trained : frozen).push_back(parameter.name);
+  for (const auto& [name, group] : space.tables.optimizer.groups) {
+    const auto is_meant = [&match = group.match](const std::string& parameter) {
+      return matches(match, parameter);
+    };
+    if (std::any_of(trained.begin(), trained.end(), is_meant)) continue;
+    const std::string what = fmt::format("optimizer.groups.{}.match = \"{}\"", name, group.match);
+    if (std::none_of(frozen.begin(), frozen.end(), is_meant))
+      throw_no_match(what,
+                     group.match,
+                     trained,
+                     fmt::format("match whole paths (`*` stands for any characters), or take "
+                                 "[optimizer.groups.{}] out",
+                                 name));
+    throw Error(Code::Usage,
+                fmt::format("{} matches only parameters that [adapter] freezes", what),
+                fmt::format("take [optimizer.groups.{}] out, or match what is trained, such as {}",
+                            name,
+                            trained.empty() ? "nothing" : trained.front()));
+  }
+}
+
 }  // namespace
 
 Tables read_tables(const Value& recipe) {
@@ -114,6 +152,7 @@ Tables read_tables(const Value& recipe) {
   tables.ema = read_table<EmaTable>(recipe, "ema");
   tables.checkpoint = read_table<CheckpointTable>(recipe, "checkpoint");
   tables.log = read_table<LogTable>(recipe, "log");
+  tables.profile = read_table<ProfileTable>(recipe, "profile");
   tables.generate = read_table<GenerateTable>(recipe, "generate");
   tables.optimizer = read_table<OptimizerKeys>(recipe, "optimizer");
   tables.model = read_table<ModelTable>(recipe, "model");
@@ -157,6 +196,7 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
                 space.rows->num_untrained(),
                 space.tokens.num_documents());
     space.total_steps = total_steps(space.tables.run, space.tables.batch, *space.rows);
+    check_profile(space);
     if (!options.keep_train_texts && !evaluates_train(recipe)) {
       space.corpus.parts.erase("train");
       malloc_trim(
@@ -190,14 +230,15 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
                                            at::Device device) {
   const auto model = build_base(spec, space.tables, *space.host, device);
   model->set_embedding_noise(space.tables.run.neftune_alpha);
+  const bool is_sample = !(spec == space.model_spec);
   if (const Value* table = space.recipe.find("adapter");
       table != nullptr && table->get("type", "") != "none") {
-    const bool is_sample = !(spec == space.model_spec);
     attach_adapter(
         *model, *table, *space.host, build_context(spec, space.tables, device), is_sample);
     check_window(*model->adapter(), space);
     check_merges(*model->adapter(), space);
   }
+  if (!is_sample) check_groups(*model, space);
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())
       model->wrap_units(std::shared_ptr<Parallel>(

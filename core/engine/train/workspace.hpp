@@ -19,6 +19,7 @@ struct Tables {
   EmaTable ema;
   CheckpointTable checkpoint;
   LogTable log;
+  ProfileTable profile;
   GenerateTable generate;
   OptimizerKeys optimizer;
   ModelTable model;

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
+#include "mortise/names.hpp"
 #include "mortise/plugin.hpp"
 
 namespace mortise::adapter::full {
@@ -30,7 +31,11 @@ Full::Full(Config config, const AdapterArgs& args) {
   for (const std::string& pattern : config.freeze) {
     const bool found = std::any_of(
         paths.begin(), paths.end(), [&](const auto& path) { return is_meant(pattern, path); });
-    if (!found && !args.is_sample) check_targets({pattern}, paths);
+    if (!found && !args.is_sample)
+      throw_no_match(fmt::format("adapter.freeze: \"{}\"", pattern),
+                     pattern,
+                     paths,
+                     "name a module, or a pattern on whole paths such as \"model.layers.0.*\"");
   }
   for (NamedTensor& tensor : args.model->parameters())
     if (std::any_of(config.freeze.begin(), config.freeze.end(), [&](const std::string& pattern) {

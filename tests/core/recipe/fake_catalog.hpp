@@ -128,6 +128,19 @@ struct Empty {
   static void describe(Schema<Empty>&) {}
 };
 
+// An adapter that puts keys and values before every document.
+struct Prefix {
+  static void describe(Schema<Prefix>& s) { s.needs("prefix"); }
+};
+
+// An attention that takes them.
+struct Prefixed {
+  static void describe(Schema<Prefixed>& s) {
+    s.provides("prefix");
+    s.provides("varlen");
+  }
+};
+
 inline std::string component_text(const std::string& name,
                                   const std::string& interface_id,
                                   const Value& schema) {
@@ -172,6 +185,7 @@ inline HostFacts facts() {
                            "position",
                            "attention",
                            "device",
+                           "adapter",
                            "architecture"})
     out.interfaces.insert_or_assign(kind, InterfaceFact{std::string(kind) + "/1.0", "l"});
   return out;

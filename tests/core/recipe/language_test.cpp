@@ -41,6 +41,24 @@ Value value_at(const Outcome& outcome, const std::string& path) {
   return node == nullptr ? Value() : node->to_value();
 }
 
+/// What an architecture made of a folder's config.json.
+Value folder_spec() {
+  Value spec = Value::table();
+  spec["width"] = 32;
+  spec["embedding"]["type"] = "token";
+  spec["norm"]["type"] = "rms_norm";
+  spec["head"]["type"] = "lm";
+  spec["layer"]["all"]["type"] = "prenorm";
+  spec["layer"]["all"]["repeat"] = 3;
+  spec["layer"]["all"]["attention"]["type"] = "gqa";
+  return spec;
+}
+
+constexpr const char* kOverFolder =
+    "model.from = \"dir\"\nrun.steps = 1\ntokenizer.type = \"byte_bpe\"\n"
+    "data.train.a = { type = \"text\", path = \"a\" }\n"
+    "objective.type = \"causal_lm\"\noptimizer.type = \"adamw\"\n";
+
 bool evaluates(const std::string& expression, const Value& table) {
   return Expression(expression).holds([&](std::string_view path) { return table.find(path); });
 }
@@ -151,8 +169,33 @@ TEST_SUITE("core.recipe.language") {
     CHECK(again.resolved.tree == outcome.resolved.tree);
   }
 
+  TEST_CASE("a profiled step is one that the run reaches") {
+    CHECK(value_at(check(fake::kRecipe, {"profile.steps=[1, 1000]"}), "profile.steps") ==
+          Value(Value::Array{1, 1000}));
+    ResolveOptions options;
+    options.overrides = {{"profile.steps=[3, 1001]", 3}};
+    const Outcome outcome =
+        check_recipe_text(fake::kRecipe, "test.toml", plugins().catalog(), options);
+    REQUIRE(outcome.diagnostics.size() == 1);
+    CHECK(outcome.diagnostics[0].code == "E415");
+    CHECK(outcome.diagnostics[0].message ==
+          "profile.steps names step 1001, and the run ends after 1000");
+  }
+
   TEST_CASE("type = \"none\" switches a component off") {
     const Outcome outcome = check(fake::kRecipe, {"eval.ppl.type=none"});
+    CHECK(value_at(outcome, "eval.ppl").is_null());
+  }
+
+  TEST_CASE("type = \"none\" is a component where one has that name") {
+    fake::Plugins more;
+    more.add("org.acme.none", "1.0.0", fake::component_text<fake::Empty>("none", "position/1.0"));
+    ResolveOptions options;
+    options.overrides = {{"model.layer.dense.attention.position={type=\"none\"}", 3},
+                         {"eval.ppl.type=none", 5}};
+    const Outcome outcome = check_recipe_text(fake::kRecipe, "test.toml", more.catalog(), options);
+    REQUIRE(outcome.ok());
+    CHECK(value_at(outcome, "model.layer.dense.attention.position.type") == Value("none"));
     CHECK(value_at(outcome, "eval.ppl").is_null());
   }
 
@@ -170,18 +213,9 @@ TEST_SUITE("core.recipe.language") {
   }
 
   TEST_CASE("what a model folder says stands below the recipe") {
-    Value spec = Value::table();
-    spec["width"] = 32;
-    spec["embedding"]["type"] = "token";
-    spec["norm"]["type"] = "rms_norm";
-    spec["head"]["type"] = "lm";
-    spec["layer"]["all"]["type"] = "prenorm";
-    spec["layer"]["all"]["repeat"] = 3;
-    spec["layer"]["all"]["attention"]["type"] = "gqa";
+    const Value spec = folder_spec();
     const std::string text =
-        "model.from = \"dir\"\nmodel.layer.all.attention.kernel = \"sdpa\"\nrun.steps = "
-        "1\ntokenizer.type = \"byte_bpe\"\ndata.train.a = { type = \"text\", path = \"a\" }\n"
-        "objective.type = \"causal_lm\"\noptimizer.type = \"adamw\"\n";
+        std::string("model.layer.all.attention.kernel = \"sdpa\"\n") + kOverFolder;
     check(text);
     ResolveOptions options;
     options.model_spec = &spec;
@@ -191,6 +225,61 @@ TEST_SUITE("core.recipe.language") {
     CHECK(value_at(outcome, "model.layer.all.attention.kernel") == Value("sdpa"));
     CHECK(value_at(outcome, "model.layer.all.attention.position.theta") == Value(1e4));
     CHECK(outcome.resolved.nodes.find_path("model.width")->origin.place() == "dir/config.json");
+  }
+
+  TEST_CASE("exports default to the architecture that read the model folder") {
+    const Value spec = folder_spec();
+    const std::string text = std::string(kOverFolder) +
+                             "export.a.type = \"hf_safetensors\"\n"
+                             "export.b = { type = \"hf_safetensors\", architecture = \"llama\" }\n";
+    ResolveOptions options;
+    CHECK(value_at(check(text), "export.a.architecture") == Value("llama"));
+    options.model_spec = &spec;
+    options.model_folder = "dir";
+    options.model_architecture = "other";
+    fake::Plugins more;
+    more.add(
+        "org.acme.other", "1.0.0", fake::component_text<fake::Empty>("other", "architecture/1.0"));
+    const Outcome outcome = check_recipe_text(text, "test.toml", more.catalog(), options);
+    REQUIRE(outcome.ok());
+    CHECK(value_at(outcome, "export.a.architecture") == Value("other"));
+    CHECK(outcome.resolved.nodes.find_path("export.a.architecture")->origin.place() ==
+          "dir/config.json");
+    CHECK(value_at(outcome, "export.b.architecture") == Value("llama"));
+  }
+
+  TEST_CASE("what an adapter needs of the attention is checked when a folder gives the attention") {
+    fake::Plugins more;
+    more.add("org.acme.prefix",
+             "1.0.0",
+             fake::component_text<fake::Prefix>("prefix", "adapter/1.0") +
+                 fake::component_text<fake::Prefixed>("prefixed", "attention/1.0"));
+    const std::string text = std::string(kOverFolder) + "adapter.type = \"prefix\"\n";
+    Value spec = folder_spec();
+    ResolveOptions options;
+    options.model_folder = "dir";
+    // Before the folder can be read nothing is known about its attention.
+    const Outcome early = check_recipe_text(text, "test.toml", more.catalog(), options);
+    REQUIRE(early.ok());
+    options.model_spec = &spec;
+    const Outcome late = check_recipe_text(text, "test.toml", more.catalog(), options);
+    REQUIRE(late.diagnostics.size() == 1);
+    CHECK(late.diagnostics[0].code == "E305");
+    CHECK(late.diagnostics[0].message ==
+          "[adapter] \"prefix\" needs the capability `prefix`, which [model.layer.all.attention] "
+          "\"gqa\" lacks");
+    CHECK(late.diagnostics[0].fix == "use attention \"prefixed\", or another adapter.type");
+    CHECK_THROWS_AS(complete(early.resolved, more.catalog(), options), RecipeErrors);
+    spec["layer"]["all"]["attention"] = Value::Table{{"type", "prefixed"}};
+    const Resolved whole = complete(early.resolved, more.catalog(), options);
+    CHECK(whole.tree.at("model").at("layer").at("all").at("repeat") == Value(3));
+    CHECK(whole.tree.at("model").at("width") == Value(32));
+    // One layer that takes prefixes does not make up for another that does not.
+    spec["layer"]["some"] = Value::Table{
+        {"type", "prenorm"}, {"attention", Value::Table{{"type", "gqa"}}}, {"repeat", 1}};
+    CHECK_THROWS_WITH_AS(complete(early.resolved, more.catalog(), options),
+                         doctest::Contains("[model.layer.some.attention]"),
+                         RecipeErrors);
   }
 
   TEST_CASE("stages overlay the common part, see one another, and read back") {
@@ -262,6 +351,7 @@ gate = { "ppl.perplexity" = { max_increase = "3%" } }
         {{{"optimizer.type=muon", 1}, {"model.layer.dense.attention.position.type=alibi", 2}},
          "",
          nullptr,
+         "",
          ""});
     CHECK(outcome.missing == std::vector<std::string>{"optimizer/muon", "position/alibi"});
   }

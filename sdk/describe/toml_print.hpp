@@ -7,7 +7,7 @@
 
 #include "mortise/value.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 /// One value as it stands after `key = `: tables and arrays on one line.   Thread: [any-thread].
 std::string toml_inline(const Value& value);
@@ -20,4 +20,4 @@ std::string toml_key(std::string_view key);
 std::string toml_document(const Value& root,
                           const std::function<std::string(const std::string& path)>& comment = {});
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -1,6 +1,6 @@
 // The TOML writer.  Floats: std::to_chars gives the shortest text that reads back as the same
 // double; a float without fraction gets ".0" so that it stays a float.
-#include "core/recipe/toml_print.hpp"
+#include "toml_print.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -141,4 +141,4 @@ std::string toml_document(const Value& root,
   return document.take();
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

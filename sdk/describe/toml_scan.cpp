@@ -4,13 +4,13 @@
 // One pass over the bytes, no recursion: UTF-8, control characters, and the depth that the parser
 // would reach, counted as header parts + parts of the dotted keys around + open brackets.  Inside
 // strings and comments nothing is counted.
+#include "toml_scan.hpp"
+
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "core/recipe/toml_read.hpp"
-
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -190,4 +190,4 @@ class Scanner {
 
 std::optional<TextFault> scan_toml(std::string_view text) { return Scanner(text).run(); }
 
-}  // namespace mortise::core
+}  // namespace mortise

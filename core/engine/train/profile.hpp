@@ -1,0 +1,17 @@
+// A trace of a piece of work: every operation with its place in time, its thread and its shapes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace mortise::core {
+
+/// Does the work and writes what LibTorch's profiler saw of it to `path`, in Chrome's trace format
+/// (Perfetto and chrome://tracing open it), under one span called `name`.  The work gives the same
+/// bits as without.  When it throws, nothing is written.   Thread: [train-thread].
+void record_trace(const std::string& path,
+                  std::string_view name,
+                  const std::function<void()>& work);
+
+}  // namespace mortise::core
