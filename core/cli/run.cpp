@@ -63,6 +63,10 @@ std::string results_table(const Results& results) {
   for (const std::string& column : columns) table += fmt::format("  {:>10}", column);
   for (const auto& [name, result] : results) {
     table += fmt::format("\n{:<{}} {:>5}", name, widest, result.exit_code);
+    if (!result.failure.empty()) {
+      table += "  failed: " + result.failure.substr(0, result.failure.find('\n'));
+      continue;
+    }
     for (const std::string& column : columns) {
       const auto is_it = [&](const auto& shown) { return shown.first == column; };
       const auto found = std::find_if(result.shown.begin(), result.shown.end(), is_it);
@@ -70,8 +74,6 @@ std::string results_table(const Results& results) {
       table += found == result.shown.end() ? fmt::format("  {:>{}}", "", width)
                                            : fmt::format("  {:>{}.7g}", found->second, width);
     }
-    if (!result.failure.empty())
-      table += "  failed: " + result.failure.substr(0, result.failure.find('\n'));
   }
   return table + "\n";
 }

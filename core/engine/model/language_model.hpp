@@ -154,6 +154,12 @@ void load_weights(LanguageModel& model,
                   const Value& spec,
                   bool with_adapter = false);
 
+/// Throws: Error naming what the architecture cannot express or has no name for.   `model` may be
+/// on the meta device.
+void check_writable(const LanguageModel& model,
+                    const Architecture& architecture,
+                    const Value& spec);
+
 /// Writes config.json (last) and weights (converted to `dtype`) through the name map; tied tensors
 /// once. `config_extra` is a table of further keys of config.json (token ids); null: none.
 void save_weights(const LanguageModel& model,

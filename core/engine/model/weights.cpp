@@ -289,6 +289,13 @@ void load_weights(LanguageModel& model,
   }
 }
 
+void check_writable(const LanguageModel& model,
+                    const Architecture& architecture,
+                    const Value& spec) {
+  architecture.to_hf(spec);
+  plan_files(model, rules_by_name(architecture, spec, nullptr));
+}
+
 void save_weights(const LanguageModel& model,
                   const std::string& directory,
                   const WeightFormat& format,

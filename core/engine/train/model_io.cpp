@@ -106,7 +106,7 @@ void check_exports(LanguageModel& model, const Workspace& space) {
   for (const Export& one : exports_of(model, space)) {
     if (one.adapter_only) continue;
     try {
-      architecture_of(one, *space.host)->to_hf(space.model_spec);
+      check_writable(model, *architecture_of(one, *space.host), space.model_spec);
     } catch (Error& error) {
       error.add_context(fmt::format("for [export.{}], written when training ends", one.name));
       throw;
