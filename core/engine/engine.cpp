@@ -44,6 +44,13 @@ int dispatch(const EngineCall& call) {
 
 }  // namespace
 
+std::vector<std::string> texts_of(const Value& option) {
+  if (option.is_string()) return {option.as_string()};
+  std::vector<std::string> texts;
+  for (const Value& text : option.as_array()) texts.push_back(text.as_string());
+  return texts;
+}
+
 int run_engine_info(const EngineCall& call) {
   Value info = Value::table();
   info["threads"] = call.threads;

@@ -1,9 +1,15 @@
 // The verbs that compute.  Each returns the exit code of the process and throws mortise::Error.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/engine/engine.hpp"
 
 namespace mortise::core {
+
+/// An option that may be one text or a list of them.
+std::vector<std::string> texts_of(const Value& option);
 
 /// What the machine under the engine is, for `doctor` and lock files: prints one JSON object.
 int run_engine_info(const EngineCall& call);

@@ -209,12 +209,14 @@ void flatten(const Node& node,
   for (const Node& child : node.children) flatten(child, join_path(path, toml_key(child.key)), out);
 }
 
+bool only_warnings(const std::vector<Diagnostic>& found) {
+  return std::all_of(
+      found.begin(), found.end(), [](const Diagnostic& d) { return d.is_warning(); });
+}
+
 }  // namespace
 
-bool Outcome::ok() const {
-  return std::all_of(
-      diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.is_warning(); });
-}
+bool Outcome::ok() const { return only_warnings(diagnostics); }
 
 Outcome check_recipe(const std::string& path,
                      const Catalog& catalog,
@@ -252,8 +254,7 @@ Resolved complete(const Resolved& job, const Catalog& catalog, const ResolveOpti
   out.tree = out.nodes.to_value();
   out.components = checker.used();
   std::vector<Diagnostic> found = diagnostics.sorted();
-  if (std::any_of(found.begin(), found.end(), [](const Diagnostic& d) { return !d.is_warning(); }))
-    throw RecipeErrors(std::move(found));
+  if (!only_warnings(found)) throw RecipeErrors(std::move(found));
   return out;
 }
 

@@ -22,10 +22,7 @@ namespace {
 std::vector<std::string> prompts_of(const Value& options) {
   const Value* prompt = options.find("prompt");
   if (prompt == nullptr || prompt->is_null()) return {""};
-  if (prompt->is_string()) return {prompt->as_string()};
-  std::vector<std::string> prompts;
-  for (const Value& text : prompt->as_array()) prompts.push_back(text.as_string());
-  return prompts;
+  return texts_of(*prompt);
 }
 
 GenerateOptions options_of(const Value& options, const Tokenizer& tokenizer) {

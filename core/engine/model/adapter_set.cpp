@@ -12,6 +12,7 @@
 #include "mortise/names.hpp"
 
 #include "core/engine/model/adapters.hpp"
+#include "core/engine/verbs.hpp"
 
 namespace mortise::core {
 
@@ -90,15 +91,12 @@ std::vector<std::string> AdapterSet::names() const {
 }
 
 LanguageModel& choose_adapter(AdapterSet& set, const Value& options) {
-  if (const Value* given = options.find("adapter"); given != nullptr && given->is_array()) {
-    for (const Value& text : given->as_array()) {
-      const auto [name, folder] = name_and_folder(text.as_string());
+  const Value* given = options.find("adapter");
+  if (given != nullptr && !(*given == Value("")))
+    for (const std::string& text : texts_of(*given)) {
+      const auto [name, folder] = name_and_folder(text);
       set.load(name, folder);
     }
-  } else if (given != nullptr && !given->as_string().empty()) {
-    const auto [name, folder] = name_and_folder(given->as_string());
-    set.load(name, folder);
-  }
   const std::string use = options.get("use", "");
   if (!use.empty()) return set.use(use == kBase ? "" : use);
   const std::vector<std::string> names = set.names();

@@ -36,6 +36,7 @@ struct Export {
   Value table;
   ExportKeys keys;
   bool adapter_only = false;  // the trained tensors alone, in PEFT's layout
+  bool merges = false;        // the adapter goes into the weights
 };
 
 std::vector<Export> exports_of(LanguageModel& model, const Workspace& space) {
@@ -47,6 +48,7 @@ std::vector<Export> exports_of(LanguageModel& model, const Workspace& space) {
     if (table.get("type", "") == "none") continue;
     Export one{name, table, describe<ExportKeys>().read(table, nullptr)};
     one.adapter_only = has_file && !one.keys.merge_adapter;
+    one.merges = has_file && one.keys.merge_adapter;
     out.push_back(std::move(one));
   }
   return out;
@@ -126,8 +128,7 @@ std::vector<std::string> export_all(LanguageModel& model,
       lines.push_back(export_adapter(*model.adapter(), folder, space.tables.model.from));
       continue;
     }
-    const bool has_file = model.has_adapter() && !model.adapter()->file_tensors().empty();
-    const auto merged = has_file ? copy_of(model, space) : nullptr;
+    const auto merged = one.merges ? copy_of(model, space) : nullptr;
     std::optional<Agreement> merge;
     if (merged != nullptr) merge = merge_adapter(*merged, keys.verify);
     const ExportReport report = export_model(merged == nullptr ? model : *merged,
