@@ -215,20 +215,27 @@ void fuzz_random(const Life& life) {
   }
 }
 
-// The heap may grow while caches fill, and by single blocks now and then (malloc counts what its
-// thread cache holds as used); it must not grow with every object, so the calmest round counts.
+// A lost block is at least 32 bytes (the smallest that malloc hands out), so fifty objects that lose
+// one each show 1,600.  Noise goes both ways: caches fill and empty, and malloc counts what its
+// thread cache holds back as used (some 800 bytes were seen).  So the line is drawn at three quarters,
+// and the calmest round counts.
 void hundred_times(const Life& life) {
-  life.make_default();
+  constexpr size_t kObjects = 50, kAllowed = kObjects * 32 * 3 / 4;
+  constexpr int kRounds = 5;
   const auto grow = [&] {
     const size_t before = mallinfo2().uordblks;
-    for (int i = 0; i < 50; ++i) life.make(life.factory.config());
+    for (size_t i = 0; i < kObjects; ++i) life.make(life.factory.config());
     const size_t after = mallinfo2().uordblks;
     return after > before ? after - before : 0;
   };
+  life.make_default();
   grow();
-  const size_t leaked = std::min({grow(), grow(), grow()});
-  MORTISE_EXPECT(
-      leaked < 50 * 16, "50 objects made and destroyed left {} bytes on the heap", leaked);
+  size_t leaked = grow();
+  for (int round = 1; round < kRounds; ++round) leaked = std::min(leaked, grow());
+  MORTISE_EXPECT(leaked < kAllowed,
+                 "{} objects made and destroyed left {} bytes on the heap",
+                 kObjects,
+                 leaked);
 }
 
 void two_are_independent(const Life& life) {
