@@ -6,6 +6,8 @@
 
 #include "mortise/error.hpp"
 
+#include "../../ops/products.hpp"
+
 namespace mortise {
 
 namespace {
@@ -29,7 +31,7 @@ struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
     at::Tensor out_MO = at::empty({x_MI.size(0), weight_EOI.size(1)}, x_MI.options());
     for_segments(borders, [&](int64_t expert, int64_t begin, int64_t length) {
       at::Tensor out = out_MO.narrow(0, begin, length);
-      at::mm_out(out, x_MI.narrow(0, begin, length), weight_EOI[expert].t());
+      ops::product_into(out, x_MI.narrow(0, begin, length), weight_EOI[expert].t());
     });
     context->save_for_backward({x_MI, weight_EOI});
     context->saved_data["borders"] = std::move(borders);
@@ -48,11 +50,11 @@ struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
       const at::Tensor grad = grad_MO.narrow(0, begin, length);
       if (grad_MI.defined()) {
         at::Tensor out = grad_MI.narrow(0, begin, length);
-        at::mm_out(out, grad, weight_EOI[expert]);
+        ops::product_into(out, grad, weight_EOI[expert]);
       }
       if (grad_EOI.defined()) {
         at::Tensor out = grad_EOI[expert];
-        at::mm_out(out, grad.t(), x_MI.narrow(0, begin, length));
+        ops::product_into(out, grad.t(), x_MI.narrow(0, begin, length));
       }
     });
     return {grad_MI, grad_EOI, {}};
