@@ -80,6 +80,16 @@ Sums rows_to_gradients(at::Tensor& logits,
   return sums;
 }
 
+// gW, fp32, of the gradients of a chunk of logits.
+void add_chunk(at::Tensor& weight, const at::Tensor& logits, const at::Tensor& h, bool is_first) {
+  if (is_first)
+    weight = product(logits.t(), h).to(at::kFloat);
+  else if (logits.scalar_type() == at::kFloat)
+    add_product(weight, logits.t(), h);
+  else
+    weight.add_(product(logits.t(), h));
+}
+
 Sums run_chunks(const at::Tensor& hidden,
                 const at::Tensor& weight,
                 const at::Tensor& bias,
@@ -88,31 +98,20 @@ Sums run_chunks(const at::Tensor& hidden,
                 Gradients& gradients) {
   const int64_t tokens = hidden.size(0),
                 chunk = chunk_tokens(options, weight.size(0), hidden.scalar_type());
-  at::Tensor buffer = at::empty({std::min(chunk, tokens), weight.size(0)}, hidden.options());
   Sums total;
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     const int64_t count = std::min(chunk, tokens - begin);
     const at::Tensor h = hidden.narrow(0, begin, count);
-    at::Tensor logits = buffer.narrow(0, 0, count);
-    if (bias.defined())
-      at::addmm_out(logits, bias, h, weight.t());
-    else
-      at::mm_out(logits, h, weight.t());
+    at::Tensor logits = product(h, weight.t());
+    if (bias.defined()) logits.add_(bias);
     const Sums sums = rows_to_gradients(logits, targets.narrow(0, begin, count), options);
     total.loss += sums.loss;
     total.z += sums.z;
     if (gradients.hidden.defined()) {
       at::Tensor out = gradients.hidden.narrow(0, begin, count);
-      at::mm_out(out, logits, weight);
+      product_into(out, logits, weight);
     }
-    if (gradients.weight.defined()) {
-      if (hidden.scalar_type() == at::kFloat)
-        gradients.weight.addmm_(logits.t(), h, /*beta=*/begin == 0 ? 0 : 1);
-      else if (begin == 0)
-        gradients.weight.copy_(at::mm(logits.t(), h));
-      else
-        gradients.weight.add_(at::mm(logits.t(), h));
-    }
+    if (gradients.weight.defined()) add_chunk(gradients.weight, logits, h, /*is_first=*/begin == 0);
     if (gradients.bias.defined()) gradients.bias.add_(logits.sum({0}, false, at::kFloat));
   }
   return total;
@@ -141,7 +140,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     const at::Tensor bias = maybe_bias.value_or(at::Tensor()),
                      rows = maybe_rows.value_or(at::Tensor());
     const at::ScalarType dtype = hidden.scalar_type(),
-                         compute = multiplies(dtype) ? dtype : at::kFloat;
+                         compute = keeps_dtype(dtype) ? dtype : at::kFloat;
     const auto typed = [](const at::Tensor& x, at::ScalarType type) {
       return x.defined() ? x.to(type) : x;
     };
@@ -149,8 +148,9 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         (rows.defined() ? hidden.index_select(0, rows) : hidden).to(compute).contiguous();
     Gradients gradients;
     if (grad_hidden) gradients.hidden = at::empty_like(kept);
-    if (grad_weight) gradients.weight = empty_fp32(weight.sizes(), weight);
-    if (grad_weight && kept.size(0) == 0) gradients.weight.zero_();
+    if (grad_weight)  // the first chunk makes another
+      gradients.weight =
+          kept.size(0) > 0 ? empty_fp32({0}, weight) : empty_fp32(weight.sizes(), weight).zero_();
     if (grad_bias) gradients.bias = empty_fp32(bias.sizes(), bias).zero_();
     const Sums sums = run_chunks(kept,
                                  weight.to(compute),

@@ -1,21 +1,27 @@
-// Matrix products of two-dimensional tensors, by the way that is fastest for their dtype on this
-// processor.
+// Matrix products of two-dimensional tensors on the CPU, by the way that is fastest for their dtype
+// on this processor.
 //
-// A processor that multiplies bf16 itself (AVX512_BF16) does so 4–5 times faster than fp32 through
-// at::mm (oneDNN); on others the same call emulates it at 0.8 of fp32's speed (AVX-512) or at 0.03
-// to 0.4 of it (AVX2), and fp16 is at 0.01 to 0.2.  There the product of the widened operands is
-// taken: 0.95 of fp32's speed.  (One thread, 15 shapes of the models in
-// tests/bench/train_bench.py.) Either way sums are fp32 and a result is rounded once.
+// Measured on one thread for the shapes of the models in tests/bench/train_bench.py:
+//   bf16  at::mm (oneDNN) is 4–5 times as fast as fp32 where the processor multiplies bf16 itself
+//         (AVX512_BF16).  Elsewhere it emulates: 0.8 of fp32 with AVX-512, 0.03 … 0.4 with AVX2.
+//         Then the operands are widened: 0.95 of fp32.
+//   fp16  emulated at 0.01 … 0.2 of fp32: widened.
+//   fp32  at::mm is MKL, which gives processors of other makers its AVX2 code even where they have
+//         AVX-512; oneDNN's is 2.2 times as fast there.
+// All of them sum in fp32, round a result once, and give the same bits at any thread count.
 #pragma once
 
 #include <ATen/ATen.h>
 
 namespace mortise::ops {
 
-/// Says whether at::mm is the way for this dtype; else operands are widened.
+/// Says whether at::mm is the way for this dtype.
 bool multiplies(at::ScalarType dtype);
 
-/// a·b.
+/// Says whether at::mm takes 16-bit operands as they are, or the dtype is wider.
+bool keeps_dtype(at::ScalarType dtype);
+
+/// a·b.   Thread: [any-thread], without gradient, as all here.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 
 /// out = a·b.

@@ -317,7 +317,7 @@ TEST_SUITE("sdk.ops") {
           {random({2, 40, 6, head_dim}),
            random({2, 40, 2, head_dim}),
            random({2, 40, 2, head_dim})},
-          2,
+          4,
           4);
     }
   }
@@ -336,7 +336,8 @@ TEST_SUITE("sdk.ops") {
               return ops::eager::cross_entropy(t[0], t[1], t[2], targets, kept, options).first;
             },
             {random({77, 24}), random({101, 24}, 0.3), random({101})},
-            8);
+            8,
+            1);
       }
     const at::Tensor hidden = random({77, 24}), weight = random({101, 24}, 0.3);
     for (const at::ScalarType dtype : kHalfTypes) {
