@@ -1,11 +1,14 @@
 // The choice of a matrix product, once per process.
 #include "products.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+
+#include "mortise/error.hpp"
 
 #include "kernels.hpp"
 
@@ -106,6 +109,20 @@ void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
   } else {
     sum.addmm_(a, b);
   }
+}
+
+void check_segments(const at::Tensor& x_MI,
+                    const at::Tensor& weight_EOI,
+                    std::span<const int64_t> borders) {
+  MORTISE_CHECK(static_cast<int64_t>(borders.size()) == weight_EOI.size(0) + 1 &&
+                    borders.front() == 0 && borders.back() == x_MI.size(0) &&
+                    std::is_sorted(borders.begin(), borders.end()),
+                "the segments of {} experts must cover {} rows, got {} borders from {} to {}",
+                weight_EOI.size(0),
+                x_MI.size(0),
+                borders.size(),
+                borders.front(),
+                borders.back());
 }
 
 }  // namespace mortise::ops

@@ -11,6 +11,8 @@
 // All of them sum in fp32, round a result once, and give the same bits at any thread count.
 #pragma once
 
+#include <span>
+
 #include <ATen/ATen.h>
 
 namespace mortise::ops {
@@ -29,5 +31,10 @@ void product_into(at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 
 /// sum += a·b, rounded to the type of the sum.
 void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b);
+
+/// Throws: Error unless the borders of E segments run from 0 to the rows of x.
+void check_segments(const at::Tensor& x_MI,
+                    const at::Tensor& weight_EOI,
+                    std::span<const int64_t> borders);
 
 }  // namespace mortise::ops

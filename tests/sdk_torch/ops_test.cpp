@@ -163,6 +163,38 @@ TEST_SUITE("sdk.ops") {
     CHECK(at::allclose(w.grad(), 2 * grads[0]));
   }
 
+  TEST_CASE("swiglu_experts equals its twin, also where experts have no rows or few") {
+    at::manual_seed(14);
+    for (const std::vector<int64_t>& borders :
+         {std::vector<int64_t>{0, 3, 3, 25, 60}, std::vector<int64_t>{0, 0, 60, 60, 60}}) {
+      const auto fused = [&](const Tensors& t) {
+        return ops::swiglu_experts(t[0], t[1], t[2], t[3], borders);
+      };
+      const auto eager = [&](const Tensors& t) {
+        return ops::eager::swiglu_experts(t[0], t[1], t[2], t[3], borders);
+      };
+      const Tensors inputs = {random({60, 19}),
+                              random({4, 33, 19}, 0.3),
+                              random({4, 33, 19}, 0.3),
+                              random({4, 19, 33}, 0.3)};
+      check_twins(fused, eager, inputs, 1e-4, 1e-4);
+      check_rounded_twins(fused, eager, inputs, 4, 4);
+    }
+  }
+
+  TEST_CASE("gradients of experts that are frozen are not made") {
+    const std::vector<int64_t> borders = {0, 2, 5};
+    at::manual_seed(15);
+    const at::Tensor x = random({5, 3}).to(at::kFloat).set_requires_grad(true),
+                     gate = random({2, 4, 3}).to(at::kFloat), up = random({2, 4, 3}).to(at::kFloat),
+                     down = random({2, 3, 4}).to(at::kFloat).set_requires_grad(true);
+    ops::swiglu_experts(x, gate, up, down, borders).sum().backward();
+    CHECK(x.grad().defined());
+    CHECK(down.grad().defined());
+    CHECK_FALSE(gate.grad().defined());
+    CHECK_THROWS(ops::swiglu_experts(x, gate, up, down, std::vector<int64_t>{0, 6, 5}));
+  }
+
   TEST_CASE("document attention equals its twin for grouped heads and documents of every length") {
     at::manual_seed(4);
     const at::Tensor offsets = at::tensor({0, 1, 2, 19, 40, 57, 80}, at::kLong);

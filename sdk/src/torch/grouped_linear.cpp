@@ -45,7 +45,9 @@ struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
     const std::vector<int64_t> borders = context->saved_data["borders"].toIntVector();
     at::Tensor grad_MI, grad_EOI;
     if (context->needs_input_grad(0)) grad_MI = at::empty_like(x_MI);
-    if (context->needs_input_grad(1)) grad_EOI = at::zeros_like(weight_EOI);
+    if (context->needs_input_grad(1)) grad_EOI = at::empty_like(weight_EOI);
+    for (size_t e = 0; grad_EOI.defined() && e + 1 < borders.size(); ++e)
+      if (borders[e + 1] == borders[e]) grad_EOI[static_cast<int64_t>(e)].zero_();
     for_segments(borders, [&](int64_t expert, int64_t begin, int64_t length) {
       const at::Tensor grad = grad_MO.narrow(0, begin, length);
       if (grad_MI.defined()) {
@@ -69,14 +71,7 @@ GroupedLinear::~GroupedLinear() = default;
 at::Tensor grouped_product(const at::Tensor& x_MI,
                            const at::Tensor& weight_EOI,
                            std::span<const int64_t> borders) {
-  MORTISE_CHECK(static_cast<int64_t>(borders.size()) == weight_EOI.size(0) + 1 &&
-                    borders.front() == 0 && borders.back() == x_MI.size(0),
-                "the segments of {} experts must cover {} rows, got {} borders from {} to {}",
-                weight_EOI.size(0),
-                x_MI.size(0),
-                borders.size(),
-                borders.front(),
-                borders.back());
+  ops::check_segments(x_MI, weight_EOI, borders);
   return GroupedProduct::apply(
       x_MI, weight_EOI, std::vector<int64_t>(borders.begin(), borders.end()));
 }
