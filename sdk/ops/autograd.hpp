@@ -10,6 +10,8 @@
 
 #include "mortise/torch/parallel_for.hpp"
 
+#include "kernels.hpp"
+
 /// Names the operation that begins here in profiles; without a profiler it costs nanoseconds.
 #define MORTISE_PROFILED(name) RECORD_FUNCTION("mortise::" name, c10::ArrayRef<const c10::IValue>{})
 
@@ -18,11 +20,40 @@ namespace mortise::ops {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The fused path takes fp32 tensors on the CPU.
+/// The fused path takes fp32, bf16 or fp16 tensors on the CPU, all of one dtype.
 inline bool is_fusable(std::initializer_list<const at::Tensor*> tensors) {
-  return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
-    return !tensor->defined() || (tensor->scalar_type() == at::kFloat && tensor->device().is_cpu());
-  });
+  const at::ScalarType dtype = (*tensors.begin())->scalar_type();
+  return (dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf) &&
+         std::all_of(tensors.begin(), tensors.end(), [dtype](const at::Tensor* tensor) {
+           return !tensor->defined() ||
+                  (tensor->scalar_type() == dtype && tensor->device().is_cpu());
+         });
+}
+
+/// Calls f(kernels) with the row kernels of a fusable dtype.
+template <class F>
+void with_rows(at::ScalarType dtype, F f) {
+  if (dtype == at::kFloat)
+    f(kernels().fp32);
+  else if (dtype == at::kBFloat16)
+    f(kernels().bf16);
+  else
+    f(kernels().fp16);
+}
+
+template <class T>
+const T* elements(const at::Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+T* elements_to_write(at::Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+/// An empty tensor for fp32 numbers beside `like`.
+inline at::Tensor empty_fp32(at::IntArrayRef sizes, const at::Tensor& like) {
+  return at::empty(sizes, like.options().dtype(at::kFloat));
 }
 
 /// Calls f(begin, end) over blocks of `block` rows.  Blocks do not depend on the number of threads,

@@ -4,20 +4,26 @@
 // one-hot); then gh = g·W and gW += gᵀ·h.  All of it happens in the forward pass, where the chunk
 // is still in cache; backward only scales. Same idea as Liger's fused linear cross-entropy.  Masked
 // rows are dropped before the first product.
+//
+// With bf16 weights the logits and their gradients are bf16 between the products, as in any model
+// that ends in a bf16 linear; a row is fp32 while it is worked on, and gW is summed over the chunks
+// in fp32.  Where 16-bit products are slow (products.hpp), all of it is done in fp32.
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
 #include "kernels.hpp"
+#include "products.hpp"
 
 namespace mortise::ops {
 
 namespace {
 
-// About 2 MiB of logits: they stay in a second-level cache, and the product is still large enough
-// to be efficient.
-int64_t chunk_tokens(const CrossEntropyOptions& options, int64_t vocab) {
+// About 4 MiB of logits: smaller chunks pass over gW too often and make thin products, larger ones
+// gain nothing more.
+int64_t chunk_tokens(const CrossEntropyOptions& options, int64_t vocab, at::ScalarType dtype) {
   if (options.chunk > 0) return options.chunk;
-  return std::clamp<int64_t>((int64_t{1} << 19) / std::max<int64_t>(1, vocab), 64, 1024);
+  const int64_t logits = int64_t{1} << (dtype == at::kFloat ? 20 : 21);
+  return std::clamp<int64_t>(logits / std::max<int64_t>(1, vocab), 128, 1024);
 }
 
 struct Gradients {
@@ -28,22 +34,43 @@ struct Sums {
   double loss = 0, z = 0;
 };
 
+// Calls f(row, its elements) for each row: of a copy when they are 16-bit, which is then written
+// back.
+template <class F>
+void each_row_in_fp32(at::Tensor& rows, F f) {
+  const int64_t width = rows.size(1);
+  with_rows(rows.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+    T* data = elements_to_write<T>(rows);
+    for_blocks(rows.size(0), 4, [&](int64_t, int64_t begin, int64_t end) {
+      if constexpr (std::is_same_v<T, float>) {
+        for (int64_t row = begin; row < end; ++row) f(row, data + row * width);
+      } else {
+        static thread_local std::vector<float> copy;  // kept: a row a thread
+        copy.resize(static_cast<size_t>(width));
+        for (int64_t row = begin; row < end; ++row) {
+          kernel.widen(data + row * width, copy.data(), width);
+          f(row, copy.data());
+          kernel.narrow(copy.data(), data + row * width, width);
+        }
+      }
+    });
+  });
+}
+
 Sums rows_to_gradients(at::Tensor& logits,
                        const at::Tensor& targets,
                        const CrossEntropyOptions& options) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
   std::vector<float> loss(static_cast<size_t>(rows)), z(static_cast<size_t>(rows));
-  float* data = logits.data_ptr<float>();
   const int64_t* target = targets.const_data_ptr<int64_t>();
-  for_blocks(rows, 4, [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      kernels().cross_entropy_row(data + row * vocab,
-                                  vocab,
-                                  target[row],
-                                  static_cast<float>(options.label_smoothing),
-                                  static_cast<float>(options.z_loss),
-                                  &loss[static_cast<size_t>(row)],
-                                  &z[static_cast<size_t>(row)]);
+  each_row_in_fp32(logits, [&](int64_t row, float* data) {
+    kernels().cross_entropy_row(data,
+                                vocab,
+                                target[row],
+                                static_cast<float>(options.label_smoothing),
+                                static_cast<float>(options.z_loss),
+                                &loss[static_cast<size_t>(row)],
+                                &z[static_cast<size_t>(row)]);
   });
   Sums sums;
   for (size_t row = 0; row < loss.size(); ++row) {
@@ -53,33 +80,39 @@ Sums rows_to_gradients(at::Tensor& logits,
   return sums;
 }
 
+// gW, fp32, of the gradients of a chunk of logits.
+void add_chunk(at::Tensor& weight, const at::Tensor& logits, const at::Tensor& h, bool is_first) {
+  if (is_first)
+    weight = product(logits.t(), h).to(at::kFloat);
+  else if (logits.scalar_type() == at::kFloat)
+    add_product(weight, logits.t(), h);
+  else
+    weight.add_(product(logits.t(), h));
+}
+
 Sums run_chunks(const at::Tensor& hidden,
                 const at::Tensor& weight,
                 const at::Tensor& bias,
                 const at::Tensor& targets,
                 const CrossEntropyOptions& options,
                 Gradients& gradients) {
-  const int64_t tokens = hidden.size(0), chunk = chunk_tokens(options, weight.size(0));
-  at::Tensor buffer = at::empty({std::min(chunk, tokens), weight.size(0)}, hidden.options());
+  const int64_t tokens = hidden.size(0),
+                chunk = chunk_tokens(options, weight.size(0), hidden.scalar_type());
   Sums total;
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     const int64_t count = std::min(chunk, tokens - begin);
     const at::Tensor h = hidden.narrow(0, begin, count);
-    at::Tensor logits = buffer.narrow(0, 0, count);
-    if (bias.defined())
-      at::addmm_out(logits, bias, h, weight.t());
-    else
-      at::mm_out(logits, h, weight.t());
+    at::Tensor logits = product(h, weight.t());
+    if (bias.defined()) logits.add_(bias);
     const Sums sums = rows_to_gradients(logits, targets.narrow(0, begin, count), options);
     total.loss += sums.loss;
     total.z += sums.z;
     if (gradients.hidden.defined()) {
       at::Tensor out = gradients.hidden.narrow(0, begin, count);
-      at::mm_out(out, logits, weight);
+      product_into(out, logits, weight);
     }
-    if (gradients.weight.defined())
-      gradients.weight.addmm_(logits.t(), h, /*beta=*/begin == 0 ? 0 : 1);
-    if (gradients.bias.defined()) gradients.bias.add_(logits.sum(0));
+    if (gradients.weight.defined()) add_chunk(gradients.weight, logits, h, /*is_first=*/begin == 0);
+    if (gradients.bias.defined()) gradients.bias.add_(logits.sum({0}, false, at::kFloat));
   }
   return total;
 }
@@ -106,19 +139,34 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
                                bool grad_bias) {
     const at::Tensor bias = maybe_bias.value_or(at::Tensor()),
                      rows = maybe_rows.value_or(at::Tensor());
-    const at::Tensor kept = (rows.defined() ? hidden.index_select(0, rows) : hidden).contiguous();
+    const at::ScalarType dtype = hidden.scalar_type(),
+                         compute = keeps_dtype(dtype) ? dtype : at::kFloat;
+    const auto typed = [](const at::Tensor& x, at::ScalarType type) {
+      return x.defined() ? x.to(type) : x;
+    };
+    const at::Tensor kept =
+        (rows.defined() ? hidden.index_select(0, rows) : hidden).to(compute).contiguous();
     Gradients gradients;
     if (grad_hidden) gradients.hidden = at::empty_like(kept);
-    if (grad_weight)
-      gradients.weight = kept.size(0) > 0 ? at::empty_like(weight) : at::zeros_like(weight);
-    if (grad_bias) gradients.bias = at::zeros_like(bias);
-    const Sums sums =
-        run_chunks(kept, weight, bias, targets, {smoothing, z_loss, chunk}, gradients);
+    if (grad_weight)  // the first chunk makes another
+      gradients.weight =
+          kept.size(0) > 0 ? empty_fp32({0}, weight) : empty_fp32(weight.sizes(), weight).zero_();
+    if (grad_bias) gradients.bias = empty_fp32(bias.sizes(), bias).zero_();
+    const Sums sums = run_chunks(kept,
+                                 weight.to(compute),
+                                 typed(bias, compute),
+                                 targets,
+                                 {smoothing, z_loss, chunk},
+                                 gradients);
     context->saved_data["tokens"] = hidden.size(0);
-    context->save_for_backward({gradients.hidden, gradients.weight, gradients.bias, rows});
-    const at::Tensor z = at::full({}, sums.z, hidden.options());
+    context->save_for_backward({typed(gradients.hidden, dtype),
+                                typed(gradients.weight, dtype),
+                                typed(gradients.bias, dtype),
+                                rows});
+    const at::TensorOptions fp32 = hidden.options().dtype(at::kFloat);
+    const at::Tensor z = at::full({}, sums.z, fp32);
     context->mark_non_differentiable({z});
-    return {at::full({}, sums.loss, hidden.options()), z};
+    return {at::full({}, sums.loss, fp32), z};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -205,12 +253,13 @@ at::Tensor chunked_log_prob(const at::Tensor& hidden_ND,
   at::NoGradGuard no_grad;
   check_rows(hidden_ND, targets_N, {});
   check_targets(targets_N, weight_VD.size(0));
-  const int64_t tokens = hidden_ND.size(0), chunk = chunk_tokens({}, weight_VD.size(0));
+  const int64_t tokens = hidden_ND.size(0),
+                chunk = chunk_tokens({}, weight_VD.size(0), hidden_ND.scalar_type());
   at::Tensor out = at::empty({tokens}, hidden_ND.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     const int64_t count = std::min(chunk, tokens - begin);
     const at::Tensor logits =
-        at::linear(hidden_ND.narrow(0, begin, count), weight_VD, bias_V).to(at::kFloat);
+        linear(hidden_ND.narrow(0, begin, count), weight_VD, bias_V).to(at::kFloat);
     const at::Tensor picked =
         logits.gather(1, targets_N.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
     out.narrow(0, begin, count).copy_(picked - at::logsumexp(logits, {-1}));

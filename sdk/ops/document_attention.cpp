@@ -57,6 +57,9 @@ struct Geometry {
   }
 };
 
+// The kernels are fp32; 16-bit inputs are saved as they came.
+at::Tensor widened(const at::Tensor& x) { return x.to(at::kFloat).contiguous(); }
+
 struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
   static at::Tensor forward(AutogradContext* context,
                             const at::Tensor& q_in,
@@ -64,7 +67,7 @@ struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
                             const at::Tensor& v_in,
                             const at::Tensor& offsets,
                             double scale) {
-    const at::Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
+    const at::Tensor q = widened(q_in), k = widened(k_in), v = widened(v_in);
     at::Tensor o = at::empty_like(q),
                lse = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
     const Geometry geometry(q, k, offsets);
@@ -82,19 +85,24 @@ struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
                               scratch);
         });
     context->saved_data["scale"] = scale;
-    context->save_for_backward({q, k, v, o, lse, offsets});
-    return o;
+    if (q_in.scalar_type() == at::kFloat) {
+      context->save_for_backward({q, k, v, o, lse, offsets});
+      return o;
+    }
+    const at::Tensor out = o.to(q_in.scalar_type());
+    context->save_for_backward({q_in, k_in, v_in, out, lse, offsets});
+    return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2];
-    const at::Tensor go = grads[0].contiguous();
+    const at::Tensor q = widened(saved[0]), k = widened(saved[1]), v = widened(saved[2]),
+                     o = widened(saved[3]), go = widened(grads[0]);
     at::Tensor gq = at::empty_like(q), gk = at::empty_like(k), gv = at::empty_like(v);
     const Geometry geometry(q, k, saved[5]);
     const double scale = context->saved_data["scale"].toDouble();
     const float *pq = q.const_data_ptr<float>(), *pk = k.const_data_ptr<float>(),
-                *pv = v.const_data_ptr<float>(), *po = saved[3].const_data_ptr<float>(),
+                *pv = v.const_data_ptr<float>(), *po = o.const_data_ptr<float>(),
                 *pl = saved[4].const_data_ptr<float>(), *pgo = go.const_data_ptr<float>();
     float *pgq = gq.data_ptr<float>(), *pgk = gk.data_ptr<float>(), *pgv = gv.data_ptr<float>();
     geometry.each_task(
@@ -111,7 +119,8 @@ struct DocumentAttention : torch::autograd::Function<DocumentAttention> {
                                        pgv + at_kv,
                                        scratch);
         });
-    return {gq, gk, gv, at::Tensor(), at::Tensor()};
+    const at::ScalarType dtype = saved[0].scalar_type();
+    return {gq.to(dtype), gk.to(dtype), gv.to(dtype), at::Tensor(), at::Tensor()};
   }
 };
 

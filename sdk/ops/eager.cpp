@@ -36,6 +36,21 @@ std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<at::Tenso
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
 
+at::Tensor swiglu_experts(const at::Tensor& x_MD,
+                          const at::Tensor& gate_EFD,
+                          const at::Tensor& up_EFD,
+                          const at::Tensor& down_EDF,
+                          std::span<const int64_t> borders) {
+  std::vector<at::Tensor> parts;
+  for (size_t e = 0; e + 1 < borders.size(); ++e) {
+    const auto expert = static_cast<int64_t>(e);
+    const at::Tensor x = x_MD.slice(0, borders[e], borders[e + 1]);
+    const at::Tensor inner = swiglu(at::linear(x, gate_EFD[expert]), at::linear(x, up_EFD[expert]));
+    parts.push_back(at::linear(inner, down_EDF[expert]));
+  }
+  return at::cat(parts);
+}
+
 at::Tensor document_attention(const at::Tensor& q_BTHK,
                               const at::Tensor& k_BTGK,
                               const at::Tensor& v_BTGK,

@@ -1,5 +1,7 @@
-// The dispatch table of the SDK's CPU kernels: raw loops over fp32 rows, one copy per instruction
-// set.
+// The dispatch table of the SDK's CPU kernels: raw loops over rows, one copy per instruction set.
+//
+// Rows are of fp32, bf16 or fp16: 16-bit elements are widened as they are loaded, all arithmetic is
+// fp32 in registers, and a result is rounded once, to nearest even, as it is stored.
 //
 // The variants are compiled from one text (kernels_body.hpp) for x86-64-v2, AVX2 and AVX-512; the
 // best one that this processor has is chosen once, at run time.  Raw pointers only: no ATen and no
@@ -20,36 +22,49 @@ struct DocumentShape {
   float scale;
 };
 
-struct Kernels {
-  const char* name;
+/// 16-bit elements as they stand in memory.
+struct Bf16 {
+  uint16_t bits;
+};
+
+struct Half {
+  uint16_t bits;
+};
+
+/// Loops over rows of T.  Weights are of the rows' type; statistics, tables and sums are fp32.
+template <class T>
+struct RowKernels {
   /// y = x · inv_rms · w for `rows` rows of `width`; stores inv_rms per row.
-  void (*rms_norm)(const float* x,
-                   const float* w,
-                   float* y,
-                   float* inv_rms,
-                   int64_t rows,
-                   int64_t width,
-                   float eps);
+  void (*rms_norm)(
+      const T* x, const T* w, T* y, float* inv_rms, int64_t rows, int64_t width, float eps);
   /// gx = gradient of x; adds the gradient of w to gw.
-  void (*rms_norm_backward)(const float* gy,
-                            const float* x,
-                            const float* w,
+  void (*rms_norm_backward)(const T* gy,
+                            const T* x,
+                            const T* w,
                             const float* inv_rms,
-                            float* gx,
+                            T* gx,
                             float* gw,
                             int64_t rows,
                             int64_t width);
   /// Rotates `heads` heads of one token: y = (a·c − b·s, b·c + a·s); sign −1 rotates back.
-  void (*rope)(const float* x,
+  void (*rope)(const T* x,
                const float* cos,
                const float* sin,
-               float* y,
+               T* y,
                int64_t heads,
                int64_t head_dim,
                float sign);
-  void (*swiglu)(const float* gate, const float* up, float* y, int64_t n);
-  void (*swiglu_backward)(
-      const float* gy, const float* gate, const float* up, float* ggate, float* gup, int64_t n);
+  void (*swiglu)(const T* gate, const T* up, T* y, int64_t n);
+  void (*swiglu_backward)(const T* gy, const T* gate, const T* up, T* ggate, T* gup, int64_t n);
+  void (*widen)(const T* x, float* y, int64_t n);
+  void (*narrow)(const float* x, T* y, int64_t n);
+};
+
+struct Kernels {
+  const char* name;
+  RowKernels<float> fp32;
+  RowKernels<Bf16> bf16;
+  RowKernels<Half> fp16;
   /// Turns a row of logits into the gradient of its cross-entropy in place; returns the loss and
   /// its z part.
   void (*cross_entropy_row)(float* logits,

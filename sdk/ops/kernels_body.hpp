@@ -16,12 +16,59 @@ constexpr int64_t W = VECTOR_FLOATS;
 typedef float Vec __attribute__((vector_size(VECTOR_FLOATS * 4), may_alias));
 typedef float VecU __attribute__((vector_size(VECTOR_FLOATS * 4), aligned(4), may_alias));
 typedef int32_t IVec __attribute__((vector_size(VECTOR_FLOATS * 4), may_alias));
+typedef uint32_t UVec __attribute__((vector_size(VECTOR_FLOATS * 4), may_alias));
+typedef uint16_t Short __attribute__((vector_size(VECTOR_FLOATS * 2), aligned(2), may_alias));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
 
 inline void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
 
 inline Vec splat(float x) { return x - Vec{}; }
+
+inline UVec bits_of(Vec v) { return reinterpret_cast<const UVec&>(v); }
+
+inline Vec from_bits(UVec u) { return reinterpret_cast<const Vec&>(u); }
+
+inline UVec splat_bits(uint32_t x) { return x - UVec{}; }
+
+inline UVec widened(const void* p) {
+  return __builtin_convertvector(*static_cast<const Short*>(p), UVec);
+}
+
+inline void store_low(void* p, UVec u) {
+  *static_cast<Short*>(p) = __builtin_convertvector(u, Short);
+}
+
+inline Vec load(const Bf16* p) { return from_bits(widened(p) << 16); }
+
+// Half of the last place kept, less one where that place is even, carries into it: nearest even.  A
+// NaN could carry into infinity, so it becomes the quiet one.
+inline void store(Bf16* p, Vec v) {
+  const UVec u = bits_of(v), rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  store_low(p, v != v ? splat_bits(0x7fc0) : rounded);
+}
+
+// Exponent and mantissa move to their places in fp32, a product by 2¹¹² mends the bias (exactly,
+// also of what is subnormal in fp16); infinities and NaN get fp32's top exponent.
+inline Vec load(const Half* p) {
+  const UVec u = widened(p), magnitude = (u & 0x7fff) << 13;
+  const UVec finite = bits_of(from_bits(magnitude) * 0x1p112f);
+  const UVec special = magnitude | 0x7f800000;
+  return from_bits(((u & 0x8000) << 16) | (magnitude >= 0x0f800000 ? special : finite));
+}
+
+// The sum of |v| and a power of two whose last place is that of the result rounds as fp16 does,
+// also where fp16 is subnormal; a product by 2¹¹² before it sends what is too large to infinity.
+// (Dukhan, FP16, fp16_ieee_from_fp32_value.)
+inline void store(Half* p, Vec v) {
+  const UVec u = bits_of(v), sign = (u >> 16) & 0x8000, twice = u + u;
+  const Vec scaled = (from_bits(u & 0x7fffffff) * 0x1p112f) * 0x1p-110f;
+  const UVec exponent = twice & 0xff000000;
+  const UVec floor = exponent < 0x71000000 ? splat_bits(0x71000000) : exponent;
+  const UVec sum = bits_of(from_bits((floor >> 1) + 0x07800000) + scaled);
+  const UVec rounded = ((sum >> 13) & 0x7c00) + (sum & 0x0fff);
+  store_low(p, sign | (twice > 0xff000000 ? splat_bits(0x7e00) : rounded));
+}
 
 // Lanes i and i ± half meet, then half of that, …: log2(W) steps.
 template <class Meet>
@@ -71,6 +118,22 @@ inline void store_tail(float* p, int64_t n, Vec v) {
   for (int64_t lane = 0; lane < n; ++lane) p[lane] = v[lane];
 }
 
+template <class T>
+inline Vec load_tail(const T* p, int64_t n, float fill) {
+  T whole[W] = {};
+  for (int64_t lane = 0; lane < n; ++lane) whole[lane] = p[lane];
+  Vec v = load(whole);
+  for (int64_t lane = n; lane < W; ++lane) v[lane] = fill;
+  return v;
+}
+
+template <class T>
+inline void store_tail(T* p, int64_t n, Vec v) {
+  T whole[W];
+  store(whole, v);
+  for (int64_t lane = 0; lane < n; ++lane) p[lane] = whole[lane];
+}
+
 // Calls body(vector_load, vector_store_target…) over [0, n): f(i, count) with count == W except for
 // the tail.
 template <class Full, class Tail>
@@ -86,23 +149,19 @@ inline void each_load(int64_t n, F f) {  // f(i, load function)
       n,
       [&](int64_t i) {
         f(
-            i, [](const float* p, float) { return load(p); }, [](float* p, Vec v) { store(p, v); });
+            i, [](const auto* p, float) { return load(p); }, [](auto* p, Vec v) { store(p, v); });
       },
       [&](int64_t i, int64_t count) {
         f(
             i,
-            [count](const float* p, float fill) { return load_tail(p, count, fill); },
-            [count](float* p, Vec v) { store_tail(p, count, v); });
+            [count](const auto* p, float fill) { return load_tail(p, count, fill); },
+            [count](auto* p, Vec v) { store_tail(p, count, v); });
       });
 }
 
-void rms_norm(const float* x,
-              const float* w,
-              float* y,
-              float* inv_rms,
-              int64_t rows,
-              int64_t width,
-              float eps) {
+template <class T>
+void rms_norm(
+    const T* x, const T* w, T* y, float* inv_rms, int64_t rows, int64_t width, float eps) {
   for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
     Vec squares{};
     each_load(width, [&](int64_t i, auto get, auto) {
@@ -117,11 +176,12 @@ void rms_norm(const float* x,
   }
 }
 
-void rms_norm_backward(const float* gy,
-                       const float* x,
-                       const float* w,
+template <class T>
+void rms_norm_backward(const T* gy,
+                       const T* x,
+                       const T* w,
                        const float* inv_rms,
-                       float* gx,
+                       T* gx,
                        float* gw,
                        int64_t rows,
                        int64_t width) {
@@ -140,10 +200,11 @@ void rms_norm_backward(const float* gy,
   }
 }
 
-void rope(const float* x,
+template <class T>
+void rope(const T* x,
           const float* cos,
           const float* sin,
-          float* y,
+          T* y,
           int64_t heads,
           int64_t head_dim,
           float sign) {
@@ -159,20 +220,26 @@ void rope(const float* x,
 
 inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp_vec(-x)); }
 
-void swiglu(const float* gate, const float* up, float* y, int64_t n) {
+template <class T>
+void swiglu(const T* gate, const T* up, T* y, int64_t n) {
   each_load(n, [&](int64_t i, auto get, auto put) {
     const Vec g = get(gate + i, 0);
     put(y + i, g * sigmoid(g) * get(up + i, 0));
   });
 }
 
-void swiglu_backward(
-    const float* gy, const float* gate, const float* up, float* ggate, float* gup, int64_t n) {
+template <class T>
+void swiglu_backward(const T* gy, const T* gate, const T* up, T* ggate, T* gup, int64_t n) {
   each_load(n, [&](int64_t i, auto get, auto put) {
     const Vec g = get(gate + i, 0), u = get(up + i, 0), d = get(gy + i, 0), s = sigmoid(g);
     put(gup + i, d * g * s);
     put(ggate + i, d * u * s * (1.0f + g * (1.0f - s)));
   });
+}
+
+template <class From, class To>
+void convert(const From* x, To* y, int64_t n) {
+  each_load(n, [&](int64_t i, auto get, auto put) { put(y + i, get(x + i, 0)); });
 }
 
 float row_max(const float* row, int64_t n) {
@@ -231,13 +298,22 @@ namespace mortise::ops {
 
 namespace {
 
+template <class T>
+constexpr RowKernels<T> row_kernels() {
+  return {&rms_norm<T>,
+          &rms_norm_backward<T>,
+          &rope<T>,
+          &swiglu<T>,
+          &swiglu_backward<T>,
+          &convert<T, float>,
+          &convert<float, T>};
+}
+
 constexpr Kernels table(const char* name) {
   return {name,
-          &rms_norm,
-          &rms_norm_backward,
-          &rope,
-          &swiglu,
-          &swiglu_backward,
+          row_kernels<float>(),
+          row_kernels<Bf16>(),
+          row_kernels<Half>(),
           &cross_entropy_row,
           &log_sum_exp,
           &attention,

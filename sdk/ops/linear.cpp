@@ -8,12 +8,20 @@
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
+#include "products.hpp"
 
 namespace mortise::ops {
 
 namespace {
 
 at::Tensor rows_of(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}); }
+
+void add_to(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
+  if (sum.defined())
+    add_product(sum, a, b);
+  else
+    sum = product(a, b);
+}
 
 struct Linears : torch::autograd::Function<Linears> {
   static variable_list forward(AutogradContext* context,
@@ -24,7 +32,7 @@ struct Linears : torch::autograd::Function<Linears> {
     std::vector<int64_t> shape = x.sizes().vec();
     for (const at::Tensor& weight : weights) {
       shape.back() = weight.size(0);
-      out.push_back(at::mm(rows, weight.t()).view(shape));
+      out.push_back(product(rows, weight.t()).view(shape));
       saved.push_back(weight);
     }
     context->save_for_backward(std::move(saved));
@@ -39,9 +47,8 @@ struct Linears : torch::autograd::Function<Linears> {
     for (size_t i = 0; i < grads.size(); ++i) {
       if (!grads[i].defined()) continue;
       const at::Tensor g = rows_of(grads[i]);
-      if (context->needs_input_grad(0))
-        gx = gx.defined() ? gx.addmm_(g, saved[i + 1]) : at::mm(g, saved[i + 1]);
-      if (context->needs_input_grad(i + 1)) out[i + 1] = at::mm(g.t(), rows);
+      if (context->needs_input_grad(0)) add_to(gx, g, saved[i + 1]);
+      if (context->needs_input_grad(i + 1)) out[i + 1] = product(g.t(), rows);
     }
     if (gx.defined()) out[0] = gx.view(saved[0].sizes());
     return out;
@@ -64,14 +71,16 @@ bool has_one_dtype(const at::Tensor& x, const std::vector<at::Tensor>& weights) 
 
 std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<at::Tensor>& weights_OI) {
   MORTISE_PROFILED("linears");
-  if (x.dim() < 2 || !has_one_dtype(x, weights_OI) || !wants_gradient(x, weights_OI))
+  const bool is_mm = x.dim() >= 2 && has_one_dtype(x, weights_OI);
+  if (!is_mm || (!wants_gradient(x, weights_OI) && multiplies(x.scalar_type())))
     return eager::linears(x, weights_OI);
   return Linears::apply(x, at::TensorList(weights_OI));
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  if (bias_O.defined()) return at::linear(x, weight_OI, bias_O);
-  return linears(x, {weight_OI})[0];
+  if (!bias_O.defined()) return linears(x, {weight_OI})[0];
+  if (multiplies(x.scalar_type())) return at::linear(x, weight_OI, bias_O);
+  return linears(x, {weight_OI})[0] + bias_O;
 }
 
 }  // namespace mortise::ops

@@ -3,7 +3,6 @@
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
-#include "kernels.hpp"
 
 namespace mortise::ops {
 
@@ -18,17 +17,20 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
                             double eps) {
     const at::Tensor x = x_in.contiguous();
     const int64_t width = x.size(-1), rows = x.numel() / std::max<int64_t>(1, width);
-    at::Tensor y = at::empty_like(x), inv_rms = at::empty({rows}, x.options());
-    const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
-    float *out = y.data_ptr<float>(), *inv = inv_rms.data_ptr<float>();
-    for_blocks(rows, kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernels().rms_norm(in + begin * width,
-                         w,
-                         out + begin * width,
-                         inv + begin,
-                         end - begin,
-                         width,
-                         static_cast<float>(eps));
+    at::Tensor y = at::empty_like(x), inv_rms = empty_fp32({rows}, x);
+    with_rows(x.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+      const T *in = elements<T>(x), *w = elements<T>(weight);
+      T* out = elements_to_write<T>(y);
+      float* inv = inv_rms.data_ptr<float>();
+      for_blocks(rows, kBlock, [&](int64_t, int64_t begin, int64_t end) {
+        kernel.rms_norm(in + begin * width,
+                        w,
+                        out + begin * width,
+                        inv + begin,
+                        end - begin,
+                        width,
+                        static_cast<float>(eps));
+      });
     });
     context->save_for_backward({x, weight, inv_rms});
     return y;
@@ -40,21 +42,24 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
     const int64_t width = gy.size(-1), rows = gy.numel() / std::max<int64_t>(1, width),
                   blocks = (rows + kBlock - 1) / kBlock;
     at::Tensor gx = at::empty_like(gy),
-               parts = at::zeros({std::max<int64_t>(1, blocks), width}, gy.options());
-    const float *g = gy.const_data_ptr<float>(), *x = saved[0].const_data_ptr<float>(),
-                *w = saved[1].const_data_ptr<float>(), *inv = saved[2].const_data_ptr<float>();
-    float *out = gx.data_ptr<float>(), *gw = parts.data_ptr<float>();
-    for_blocks(rows, kBlock, [&](int64_t block, int64_t begin, int64_t end) {
-      kernels().rms_norm_backward(g + begin * width,
-                                  x + begin * width,
-                                  w,
-                                  inv + begin,
-                                  out + begin * width,
-                                  gw + block * width,
-                                  end - begin,
-                                  width);
+               parts = empty_fp32({std::max<int64_t>(1, blocks), width}, gy).zero_();
+    with_rows(gy.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+      const T *g = elements<T>(gy), *x = elements<T>(saved[0]), *w = elements<T>(saved[1]);
+      const float* inv = saved[2].const_data_ptr<float>();
+      T* out = elements_to_write<T>(gx);
+      float* gw = parts.data_ptr<float>();
+      for_blocks(rows, kBlock, [&](int64_t block, int64_t begin, int64_t end) {
+        kernel.rms_norm_backward(g + begin * width,
+                                 x + begin * width,
+                                 w,
+                                 inv + begin,
+                                 out + begin * width,
+                                 gw + block * width,
+                                 end - begin,
+                                 width);
+      });
     });
-    return {gx, sum_in_order(parts), at::Tensor()};
+    return {gx, sum_in_order(parts).to(gy.scalar_type()), at::Tensor()};
   }
 };
 

@@ -3,7 +3,6 @@
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
-#include "kernels.hpp"
 
 namespace mortise::ops {
 
@@ -17,19 +16,21 @@ at::Tensor rotate(const at::Tensor& x_in,
   const at::Tensor x = x_in.contiguous();
   at::Tensor y = at::empty_like(x);
   const int64_t heads = x.size(2), head_dim = x.size(3), half = head_dim / 2;
-  const float *in = x.const_data_ptr<float>(), *c = cos.const_data_ptr<float>(),
-              *s = sin.const_data_ptr<float>();
+  const float *c = elements<float>(cos), *s = elements<float>(sin);
   const int64_t* position = positions.const_data_ptr<int64_t>();
-  float* out = y.data_ptr<float>();
-  for_blocks(x.size(0) * x.size(1), 64, [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token)
-      kernels().rope(in + token * heads * head_dim,
-                     c + position[token] * half,
-                     s + position[token] * half,
-                     out + token * heads * head_dim,
-                     heads,
-                     head_dim,
-                     sign);
+  with_rows(x.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+    const T* in = elements<T>(x);
+    T* out = elements_to_write<T>(y);
+    for_blocks(x.size(0) * x.size(1), 64, [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t token = begin; token < end; ++token)
+        kernel.rope(in + token * heads * head_dim,
+                    c + position[token] * half,
+                    s + position[token] * half,
+                    out + token * heads * head_dim,
+                    heads,
+                    head_dim,
+                    sign);
+    });
   });
   return y;
 }
@@ -65,7 +66,8 @@ at::Tensor rope(const at::Tensor& x_BTHK,
               ", got ",
               x_BTHK.size(3));
   MORTISE_PROFILED("rope");
-  if (!is_fusable({&x_BTHK, &cos, &sin})) return eager::rope(x_BTHK, cos, sin, positions_BT);
+  if (!is_fusable({&x_BTHK}) || cos.scalar_type() != at::kFloat || !is_fusable({&cos, &sin}))
+    return eager::rope(x_BTHK, cos, sin, positions_BT);
   if (positions_BT.numel() > 0) {  // the kernel reads the table by position: never beyond its end
     const int64_t last = positions_BT.max().item<int64_t>(),
                   first = positions_BT.min().item<int64_t>();

@@ -3,7 +3,6 @@
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
-#include "kernels.hpp"
 
 namespace mortise::ops {
 
@@ -17,10 +16,12 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
                             const at::Tensor& up_in) {
     const at::Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
     at::Tensor y = at::empty_like(gate);
-    const float *g = gate.const_data_ptr<float>(), *u = up.const_data_ptr<float>();
-    float* out = y.data_ptr<float>();
-    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernels().swiglu(g + begin, u + begin, out + begin, end - begin);
+    with_rows(gate.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+      const T *g = elements<T>(gate), *u = elements<T>(up);
+      T* out = elements_to_write<T>(y);
+      for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
+        kernel.swiglu(g + begin, u + begin, out + begin, end - begin);
+      });
     });
     context->save_for_backward({gate, up});
     return y;
@@ -30,12 +31,13 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gy = grads[0].contiguous();
     at::Tensor ggate = at::empty_like(gy), gup = at::empty_like(gy);
-    const float *d = gy.const_data_ptr<float>(), *g = saved[0].const_data_ptr<float>(),
-                *u = saved[1].const_data_ptr<float>();
-    float *out_gate = ggate.data_ptr<float>(), *out_up = gup.data_ptr<float>();
-    for_blocks(gy.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernels().swiglu_backward(
-          d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
+    with_rows(gy.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+      const T *d = elements<T>(gy), *g = elements<T>(saved[0]), *u = elements<T>(saved[1]);
+      T *out_gate = elements_to_write<T>(ggate), *out_up = elements_to_write<T>(gup);
+      for_blocks(gy.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
+        kernel.swiglu_backward(
+            d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
+      });
     });
     return {ggate, gup};
   }

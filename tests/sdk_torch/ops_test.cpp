@@ -2,6 +2,7 @@
 // tails, masks.
 #include "mortise/torch/ops.hpp"
 
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -24,14 +25,15 @@ struct Result {
   Tensors grads;
 };
 
-// Runs f on leaf copies and differentiates a fixed random projection of its result.
-Result run(const Function& f, const Tensors& inputs, at::ScalarType dtype) {
+// Runs f on leaf copies and differentiates a fixed random projection of its result, of numbers that
+// `exact` holds.
+Result run(const Function& f, const Tensors& inputs, at::ScalarType dtype, at::ScalarType exact) {
   Tensors leaves;
   for (const at::Tensor& input : inputs)
     leaves.push_back(input.to(dtype).detach().clone().set_requires_grad(true));
   const at::Tensor value = f(leaves);
   at::manual_seed(7);
-  (value * at::randn(value.sizes(), at::kDouble).to(dtype)).sum().backward();
+  (value * at::randn(value.sizes(), at::kDouble).to(exact).to(dtype)).sum().backward();
   Result result{value.detach(), {}};
   for (const at::Tensor& leaf : leaves) result.grads.push_back(leaf.grad());
   return result;
@@ -42,11 +44,44 @@ void check_twins(const Function& fused,
                  const Tensors& inputs,
                  double rtol = 2e-5,
                  double atol = 2e-5) {
-  const Result got = run(fused, inputs, at::kFloat), expected = run(eager, inputs, at::kDouble);
+  const Result got = run(fused, inputs, at::kFloat, at::kDouble),
+               expected = run(eager, inputs, at::kDouble, at::kDouble);
   MORTISE_CHECK_CLOSE(got.value, expected.value, rtol, atol);
   for (size_t i = 0; i < got.grads.size(); ++i) {
     CAPTURE(i);
     MORTISE_CHECK_CLOSE(got.grads[i], expected.grads[i], rtol, atol);
+  }
+}
+
+constexpr at::ScalarType kHalfTypes[] = {at::kBFloat16, at::kHalf};
+
+/// Half of the last place of a number near 1.
+double rounding(at::ScalarType dtype) { return dtype == at::kHalf ? 0x1p-11 : 0x1p-8; }
+
+// 16-bit tensors: from inputs that they hold exactly, results within `roundings` of what double
+// gives.  Where rounded terms cancel, what is lost is relative to the terms: `of_mean` of the mean.
+void check_rounded_twins(const Function& fused,
+                         const Function& eager,
+                         const Tensors& inputs,
+                         double roundings = 1.01,
+                         double of_mean = 0.05) {
+  for (const at::ScalarType dtype : kHalfTypes) {
+    CAPTURE(dtype);
+    Tensors exact;
+    for (const at::Tensor& input : inputs) exact.push_back(input.to(dtype));
+    const Result got = run(fused, exact, dtype, dtype),
+                 expected = run(eager, exact, at::kDouble, dtype);
+    const auto check = [&](const at::Tensor& actual, const at::Tensor& reference) {
+      CHECK((actual.scalar_type() == (actual.dim() == 0 ? at::kFloat : dtype)));
+      const double allowed = rounding(dtype) * roundings;
+      MORTISE_CHECK_CLOSE(
+          actual, reference, allowed, allowed * of_mean * reference.abs().mean().item<double>());
+    };
+    check(got.value, expected.value);
+    for (size_t i = 0; i < got.grads.size(); ++i) {
+      CAPTURE(i);
+      check(got.grads[i], expected.grads[i]);
+    }
   }
 }
 
@@ -128,6 +163,38 @@ TEST_SUITE("sdk.ops") {
     CHECK(at::allclose(w.grad(), 2 * grads[0]));
   }
 
+  TEST_CASE("swiglu_experts equals its twin, also where experts have no rows or few") {
+    at::manual_seed(14);
+    for (const std::vector<int64_t>& borders :
+         {std::vector<int64_t>{0, 3, 3, 25, 60}, std::vector<int64_t>{0, 0, 60, 60, 60}}) {
+      const auto fused = [&](const Tensors& t) {
+        return ops::swiglu_experts(t[0], t[1], t[2], t[3], borders);
+      };
+      const auto eager = [&](const Tensors& t) {
+        return ops::eager::swiglu_experts(t[0], t[1], t[2], t[3], borders);
+      };
+      const Tensors inputs = {random({60, 19}),
+                              random({4, 33, 19}, 0.3),
+                              random({4, 33, 19}, 0.3),
+                              random({4, 19, 33}, 0.3)};
+      check_twins(fused, eager, inputs, 1e-4, 1e-4);
+      check_rounded_twins(fused, eager, inputs, 4, 4);
+    }
+  }
+
+  TEST_CASE("gradients of experts that are frozen are not made") {
+    const std::vector<int64_t> borders = {0, 2, 5};
+    at::manual_seed(15);
+    const at::Tensor x = random({5, 3}).to(at::kFloat).set_requires_grad(true),
+                     gate = random({2, 4, 3}).to(at::kFloat), up = random({2, 4, 3}).to(at::kFloat),
+                     down = random({2, 3, 4}).to(at::kFloat).set_requires_grad(true);
+    ops::swiglu_experts(x, gate, up, down, borders).sum().backward();
+    CHECK(x.grad().defined());
+    CHECK(down.grad().defined());
+    CHECK_FALSE(gate.grad().defined());
+    CHECK_THROWS(ops::swiglu_experts(x, gate, up, down, std::vector<int64_t>{0, 6, 5}));
+  }
+
   TEST_CASE("document attention equals its twin for grouped heads and documents of every length") {
     at::manual_seed(4);
     const at::Tensor offsets = at::tensor({0, 1, 2, 19, 40, 57, 80}, at::kLong);
@@ -198,6 +265,122 @@ TEST_SUITE("sdk.ops") {
     CHECK_THROWS(
         ops::chunked_cross_entropy(at::zeros({3, 2}), at::zeros({3, 2}), {}, targets, {}, {}));
     CHECK_THROWS(ops::chunked_log_prob(at::zeros({3, 2}), at::zeros({3, 2}), {}, targets));
+  }
+
+  TEST_CASE("16-bit elements are read exactly and rounded as ATen rounds them") {
+    // every bit pattern, in rows of 64 beside rows of ones: (a, 1) turned by (cos, 0)
+    const at::Tensor all =
+        at::arange(-32768, 32768, at::kInt).to(at::kShort).view({1, 1024, 1, 64});
+    at::manual_seed(9);
+    const at::Tensor cos = at::randn({1024, 64}, at::kFloat),
+                     positions = at::arange(1024, at::kLong).unsqueeze(0);
+    for (const at::ScalarType dtype : kHalfTypes)
+      for (const int64_t half : {64, 61}) {
+        CAPTURE(dtype);
+        CAPTURE(half);
+        const at::Tensor a = all.view(dtype).narrow(3, 0, half),
+                         x = at::cat({a, at::ones_like(a)}, 3);
+        for (const double scale : {1.0, 1e-3, 1e3}) {
+          const at::Tensor factor = cos.narrow(1, 0, half) * scale;
+          const at::Tensor y = ops::rope(x, factor, at::zeros_like(factor), positions);
+          const at::Tensor expected =
+              (a.to(at::kFloat) * factor.view({1, 1024, 1, half})).to(dtype);
+          CHECK(at::allclose(y.narrow(3, 0, half), expected, 0, 0, /*equal_nan=*/true));
+        }
+      }
+  }
+
+  TEST_CASE("16-bit norm, rope and SwiGLU are one rounding from their twins in double") {
+    at::manual_seed(10);
+    for (const int64_t width : {1, 3, 16, 37, 256})
+      check_rounded_twins([](const Tensors& t) { return ops::rms_norm(t[0], t[1], 1e-5); },
+                          [](const Tensors& t) { return ops::eager::rms_norm(t[0], t[1], 1e-5); },
+                          {random({3, 67, width}, 2), random({width}) + 1});
+    for (const int64_t head_dim : {2, 10, 32, 66}) {
+      const at::Tensor angles = at::rand({20, head_dim / 2}, at::kFloat) * 6,
+                       positions = at::randint(0, 20, {2, 9}, at::kLong);
+      check_rounded_twins(
+          [&](const Tensors& t) { return ops::rope(t[0], angles.cos(), angles.sin(), positions); },
+          [&](const Tensors& t) {
+            return ops::eager::rope(t[0], angles.cos(), angles.sin(), positions);
+          },
+          {random({2, 9, 3, head_dim})});
+    }
+    for (const int64_t n : {1, 5, 1000, 70001})
+      check_rounded_twins([](const Tensors& t) { return ops::swiglu(t[0], t[1]); },
+                          [](const Tensors& t) { return ops::eager::swiglu(t[0], t[1]); },
+                          {random({n}, 4), random({n})});
+  }
+
+  TEST_CASE("16-bit linears are one rounding from their twin, sums of gradients one each") {
+    at::manual_seed(11);
+    for (const int64_t rows : {3, 40}) {
+      const Tensors inputs = {random({2, rows, 70}), random({33, 70}), random({20, 70})};
+      const auto both = [](const Tensors& y) { return at::cat({y[0], y[1]}, -1); };
+      check_rounded_twins(
+          [&](const Tensors& t) {
+            return both(ops::linears(t[0], {t[1], t[2]}));
+          },
+          [&](const Tensors& t) {
+            return both(ops::eager::linears(t[0], {t[1], t[2]}));
+          },
+          inputs,
+          2,
+          1);
+      const auto last = [&](const Tensors& t) {
+        return ops::linear(t[0], t[1], t[2].select(1, 0));
+      };
+      check_rounded_twins(last, last, {inputs[0], inputs[1], random({33, 1})}, 2, 0.5);
+    }
+  }
+
+  TEST_CASE("16-bit attention is a few roundings from its twin in double") {
+    at::manual_seed(12);
+    const at::Tensor offsets = at::tensor({0, 1, 2, 19, 40, 57, 80}, at::kLong);
+    for (const int64_t head_dim : {5, 16, 33, 64}) {
+      const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
+      check_rounded_twins(  // the result is rounded before the backward pass uses it
+          [&](const Tensors& t) {
+            return ops::document_attention(t[0], t[1], t[2], offsets, scale);
+          },
+          [&](const Tensors& t) {
+            return ops::eager::document_attention(t[0], t[1], t[2], offsets, scale);
+          },
+          {random({2, 40, 6, head_dim}),
+           random({2, 40, 2, head_dim}),
+           random({2, 40, 2, head_dim})},
+          4,
+          4);
+    }
+  }
+
+  TEST_CASE("16-bit cross-entropy is a few roundings from its twin in double") {
+    at::manual_seed(13);
+    const at::Tensor targets = at::randint(0, 101, {77}, at::kLong), mask = at::rand({77}) > 0.4;
+    for (const int64_t chunk : {int64_t{0}, int64_t{10}})
+      for (const at::Tensor& kept : {at::Tensor(), mask}) {
+        const ops::CrossEntropyOptions options{0.1, 1e-2, chunk};
+        check_rounded_twins(  // logits are rounded, and so are their gradients
+            [&](const Tensors& t) {
+              return ops::chunked_cross_entropy(t[0], t[1], t[2], targets, kept, options).first;
+            },
+            [&](const Tensors& t) {
+              return ops::eager::cross_entropy(t[0], t[1], t[2], targets, kept, options).first;
+            },
+            {random({77, 24}), random({101, 24}, 0.3), random({101})},
+            8,
+            1);
+      }
+    const at::Tensor hidden = random({77, 24}), weight = random({101, 24}, 0.3);
+    for (const at::ScalarType dtype : kHalfTypes) {
+      const at::Tensor h = hidden.to(dtype), w = weight.to(dtype);
+      const at::Tensor expected =
+          at::log_softmax(at::linear(h.to(at::kDouble), w.to(at::kDouble)), 1)
+              .gather(1, targets.unsqueeze(1))
+              .squeeze(1);
+      MORTISE_CHECK_CLOSE(
+          ops::chunked_log_prob(h, w, {}, targets), expected, 0, 8 * rounding(dtype));
+    }
   }
 
   TEST_CASE("bits do not depend on the number of threads") {

@@ -2,7 +2,7 @@
 // key-value head h / (H/G). Source: Ainslie et al., "GQA", arXiv:2305.13245.  U = keys in all:
 // prefix, cached and new ones.
 //
-// Which product runs: packed documents without a prefix, and short fp32 rows in training, go to
+// Which product runs: packed documents without a prefix, and short rows in training, go to
 // ops::document_attention (no mask in memory); one new token of each row sees everything, so it
 // needs neither a mask nor repeated keys; the rest is SDPA.  SDPA's own is_causal is aligned to the
 // top left: right only when there are as many keys as queries, so every other case (cached chunks,
@@ -30,9 +30,8 @@ constexpr int64_t kShortRow = 512;
 
 // Only where a gradient is wanted: without one, a forward stays on the path of the cached forward,
 // to the last bits.
-bool trains_short_fp32_rows(const at::Tensor& q_BTHK) {
-  return q_BTHK.requires_grad() && q_BTHK.size(1) <= kShortRow &&
-         q_BTHK.scalar_type() == at::kFloat && q_BTHK.device().is_cpu();
+bool trains_short_rows(const at::Tensor& q_BTHK) {
+  return q_BTHK.requires_grad() && q_BTHK.size(1) <= kShortRow && q_BTHK.device().is_cpu();
 }
 
 /// Says whether some document is longer than a window; then a mask is needed.
@@ -159,7 +158,7 @@ at::Tensor Gqa::attend(const BlockInput& in,
   if (kernel_ == Kernel::Auto && is_packed && prefix == 0 && !is_windowed)
     return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, in.offsets_S, scale_);
   if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr && !is_windowed &&
-      trains_short_fp32_rows(q_BTHK))
+      trains_short_rows(q_BTHK))
     return ops::document_attention(
         q_BTHK, k_BTGK, v_BTGK, at::arange(0, rows * tokens + 1, tokens, at::kLong), scale_);
 

@@ -61,7 +61,8 @@ SharedExpert::SharedExpert(const BuildContext& build, int64_t width, int64_t hid
 }
 
 at::Tensor SharedExpert::forward(const at::Tensor& x) const {
-  return (*down_)(ops::swiglu((*gate_)(x), (*up_)(x)));
+  const std::vector<at::Tensor> gate_up = project(x, {gate_.get(), up_.get()});
+  return (*down_)(ops::swiglu(gate_up[0], gate_up[1]));
 }
 
 void Mixture::build(std::shared_ptr<Router> router_part,

@@ -1,5 +1,6 @@
 // y_m = W_down[e] (silu(W_gate[e] x_m) · W_up[e] x_m), e the expert of row m; rows arrive sorted by
-// expert, so each projection is one product per expert on its segment.
+// expert, so each projection is one product per expert on its segment.  Plain projections run
+// together (ops::swiglu_experts); wrapped ones (LoRA) each behind its own chain.
 // Sources: Shazeer, arXiv:2002.05202, eq. 6; Gale et al., MegaBlocks, arXiv:2211.15841 §4 (why
 // segments, not padded batches).
 #include "swiglu_experts.hpp"
@@ -25,6 +26,8 @@ SwigluExperts::SwigluExperts(Config config, const PathSetArgs& args) {
 }
 
 at::Tensor SwigluExperts::run_tokens(const at::Tensor& x_MD, std::span<const int64_t> borders) {
+  if (gate_->is_plain() && up_->is_plain() && down_->is_plain())
+    return ops::swiglu_experts(x_MD, gate_->weight(), up_->weight(), down_->weight(), borders);
   return (*down_)(ops::swiglu((*gate_)(x_MD, borders), (*up_)(x_MD, borders)), borders);
 }
 

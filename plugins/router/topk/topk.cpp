@@ -73,10 +73,12 @@ Routes Topk::route(const RouteInput& in) {
   }
   Routes routes = make_routes(items, decision, weights(scores_NE, decision.chosen_NP));
   if (items.count() == 0) return routes;
-  const at::Tensor probability_NE = at::softmax(scores_NE, 1);
   const auto add_loss = [&](const char* name, double factor, const auto& loss) {
     if (factor > 0) routes.losses.push_back({name, loss() * factor});
   };
+  at::Tensor probability_NE;
+  if (config_.aux_loss > 0 || config_.sequence_aux_loss > 0)
+    probability_NE = at::softmax(scores_NE, 1);
   add_loss("aux_loss", config_.aux_loss, [&] {
     return balance_loss(probability_NE, decision.chosen_NP);
   });

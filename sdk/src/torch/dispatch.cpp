@@ -3,7 +3,8 @@
 //
 // ATen's index_add walks the rows one operation at a time; here the assignments are grouped by item
 // (a counting sort), and every item is summed by one thread in the order of the list: one pass over
-// memory, the same bits at any thread count.  fp32 and fp64 on the CPU; other tensors take ATen.
+// memory, the same bits at any thread count.  fp32 and fp64 on the CPU, and 16-bit tensors as fp32;
+// other tensors take ATen.
 #include <algorithm>
 
 #include <ATen/ATen.h>
@@ -23,6 +24,10 @@ constexpr int64_t kGrain = 32;  // rows a thread takes at least
 
 bool is_fast(const at::Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
+}
+
+bool is_widened(const at::Tensor& x) {
+  return x.device().is_cpu() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf);
 }
 
 /// The assignments of item n stand at order[begin[n]] … order[begin[n + 1] − 1].
@@ -96,6 +101,8 @@ at::Tensor summed(const at::Tensor& out_MD,
                   const at::Tensor& weight_M,
                   const at::Tensor& item_M,
                   int64_t num_items) {
+  if (is_widened(out_MD))
+    return summed(out_MD.to(at::kFloat), weight_M, item_M, num_items).to(out_MD.scalar_type());
   if (!is_fast(out_MD)) {
     const at::Tensor scaled =
         weight_M.defined() ? out_MD.to(weight_M.scalar_type()) * weight_M.unsqueeze(1) : out_MD;

@@ -6,6 +6,8 @@
 
 #include "mortise/error.hpp"
 
+#include "../../ops/products.hpp"
+
 namespace mortise {
 
 namespace {
@@ -29,7 +31,7 @@ struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
     at::Tensor out_MO = at::empty({x_MI.size(0), weight_EOI.size(1)}, x_MI.options());
     for_segments(borders, [&](int64_t expert, int64_t begin, int64_t length) {
       at::Tensor out = out_MO.narrow(0, begin, length);
-      at::mm_out(out, x_MI.narrow(0, begin, length), weight_EOI[expert].t());
+      ops::product_into(out, x_MI.narrow(0, begin, length), weight_EOI[expert].t());
     });
     context->save_for_backward({x_MI, weight_EOI});
     context->saved_data["borders"] = std::move(borders);
@@ -43,16 +45,18 @@ struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
     const std::vector<int64_t> borders = context->saved_data["borders"].toIntVector();
     at::Tensor grad_MI, grad_EOI;
     if (context->needs_input_grad(0)) grad_MI = at::empty_like(x_MI);
-    if (context->needs_input_grad(1)) grad_EOI = at::zeros_like(weight_EOI);
+    if (context->needs_input_grad(1)) grad_EOI = at::empty_like(weight_EOI);
+    for (size_t e = 0; grad_EOI.defined() && e + 1 < borders.size(); ++e)
+      if (borders[e + 1] == borders[e]) grad_EOI[static_cast<int64_t>(e)].zero_();
     for_segments(borders, [&](int64_t expert, int64_t begin, int64_t length) {
       const at::Tensor grad = grad_MO.narrow(0, begin, length);
       if (grad_MI.defined()) {
         at::Tensor out = grad_MI.narrow(0, begin, length);
-        at::mm_out(out, grad, weight_EOI[expert]);
+        ops::product_into(out, grad, weight_EOI[expert]);
       }
       if (grad_EOI.defined()) {
         at::Tensor out = grad_EOI[expert];
-        at::mm_out(out, grad.t(), x_MI.narrow(0, begin, length));
+        ops::product_into(out, grad.t(), x_MI.narrow(0, begin, length));
       }
     });
     return {grad_MI, grad_EOI, {}};
@@ -67,14 +71,7 @@ GroupedLinear::~GroupedLinear() = default;
 at::Tensor grouped_product(const at::Tensor& x_MI,
                            const at::Tensor& weight_EOI,
                            std::span<const int64_t> borders) {
-  MORTISE_CHECK(static_cast<int64_t>(borders.size()) == weight_EOI.size(0) + 1 &&
-                    borders.front() == 0 && borders.back() == x_MI.size(0),
-                "the segments of {} experts must cover {} rows, got {} borders from {} to {}",
-                weight_EOI.size(0),
-                x_MI.size(0),
-                borders.size(),
-                borders.front(),
-                borders.back());
+  ops::check_segments(x_MI, weight_EOI, borders);
   return GroupedProduct::apply(
       x_MI, weight_EOI, std::vector<int64_t>(borders.begin(), borders.end()));
 }

@@ -54,6 +54,8 @@ class MORTISE_API GroupedLinear final : public Module {
   /// Puts an operation around all that is there already.  Throws: Error when the name is taken.
   void wrap(std::string name, std::shared_ptr<GroupedLinearOp> op);
 
+  bool is_plain() const { return ops_.empty(); }
+
  private:
   at::Tensor run(size_t depth, const at::Tensor& x_MI, std::span<const int64_t> borders) const;
 

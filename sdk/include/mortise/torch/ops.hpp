@@ -2,12 +2,14 @@
 // tests compare with.
 //
 // Fewer passes over memory is the point: norm, rope and SwiGLU touch their data once forward and
-// once backward, and the linear cross-entropy never holds an N×V matrix.  fp32 contiguous CPU
-// tensors take the fused path; other dtypes and devices take the twin.  Deterministic: the same
-// input gives the same bits at any thread count.
+// once backward, and the linear cross-entropy never holds an N×V matrix.  fp32, bf16 and fp16
+// tensors on the CPU take the fused path, 16-bit ones with sums and statistics in fp32 and one
+// rounding of a result; other dtypes and devices take the twin.  Deterministic: the same input
+// gives the same bits at any thread count.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,15 @@ MORTISE_API at::Tensor linear(const at::Tensor& x,
 /// the products themselves.  Shapes: x_…I, each weight_OI → …O.
 MORTISE_API std::vector<at::Tensor> linears(const at::Tensor& x,
                                             const std::vector<at::Tensor>& weights_OI);
+
+/// W_down[e]·(silu(W_gate[e]·x[m]) · W_up[e]·x[m]) for the rows m of each expert e, which stand
+/// together: the segments between borders (E + 1, from 0 to M; empty ones are fine).
+/// Shapes: x_MD, gate_EFD, up_EFD, down_EDF → MD.
+MORTISE_API at::Tensor swiglu_experts(const at::Tensor& x_MD,
+                                      const at::Tensor& gate_EFD,
+                                      const at::Tensor& up_EFD,
+                                      const at::Tensor& down_EDF,
+                                      std::span<const int64_t> borders);
 
 /// Causal attention inside each document of packed rows, without a mask.
 /// Shapes: q_BTHK, k_BTGK, v_BTGK, offsets_S (int64 borders in the flattened B·T tokens) → BTHK.  H
@@ -86,6 +97,11 @@ MORTISE_API at::Tensor rope(const at::Tensor& x_BTHK,
                             const at::Tensor& sin,
                             const at::Tensor& positions_BT);
 MORTISE_API at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+MORTISE_API at::Tensor swiglu_experts(const at::Tensor& x_MD,
+                                      const at::Tensor& gate_EFD,
+                                      const at::Tensor& up_EFD,
+                                      const at::Tensor& down_EDF,
+                                      std::span<const int64_t> borders);
 MORTISE_API at::Tensor document_attention(const at::Tensor& q_BTHK,
                                           const at::Tensor& k_BTGK,
                                           const at::Tensor& v_BTGK,

@@ -1,0 +1,141 @@
+// SwiGLU experts with packed weights as one node of the graph.
+//
+// Rows arrive sorted by expert.  Each expert runs from end to end on its segment, so that gate, up
+// and their product are still in cache for the next step; they are never put together into one
+// matrix.  Backward computes silu(gate)·up again instead of keeping it, sums both parts of the
+// gradient of x inside the second product, and zeroes only the gradients of experts without rows.
+#include <utility>
+
+#include "mortise/torch/ops.hpp"
+
+#include "autograd.hpp"
+#include "products.hpp"
+
+namespace mortise::ops {
+
+namespace {
+
+constexpr int64_t kBlock = 1 << 14;  // elements
+
+at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
+  at::Tensor y = at::empty_like(gate);
+  with_rows(gate.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+    const T *g = elements<T>(gate), *u = elements<T>(up);
+    T* out = elements_to_write<T>(y);
+    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
+      kernel.swiglu(g + begin, u + begin, out + begin, end - begin);
+    });
+  });
+  return y;
+}
+
+// Gradients of gate and up.
+std::pair<at::Tensor, at::Tensor> gated_backward(const at::Tensor& grad,
+                                                 const at::Tensor& gate,
+                                                 const at::Tensor& up) {
+  at::Tensor grad_gate = at::empty_like(gate), grad_up = at::empty_like(up);
+  with_rows(gate.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
+    const T *d = elements<T>(grad), *g = elements<T>(gate), *u = elements<T>(up);
+    T *out_gate = elements_to_write<T>(grad_gate), *out_up = elements_to_write<T>(grad_up);
+    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
+      kernel.swiglu_backward(
+          d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
+    });
+  });
+  return {grad_gate, grad_up};
+}
+
+struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
+  static at::Tensor forward(AutogradContext* context,
+                            const at::Tensor& x_MD,
+                            const at::Tensor& gate_EFD,
+                            const at::Tensor& up_EFD,
+                            const at::Tensor& down_EDF,
+                            std::vector<int64_t> borders) {
+    at::Tensor y_MD = at::empty({x_MD.size(0), down_EDF.size(1)}, x_MD.options());
+    variable_list saved = {x_MD, gate_EFD, up_EFD, down_EDF};
+    for (size_t e = 0; e + 1 < borders.size(); ++e) {
+      const int64_t expert = static_cast<int64_t>(e), length = borders[e + 1] - borders[e];
+      if (length == 0) continue;
+      const at::Tensor x = x_MD.narrow(0, borders[e], length);
+      const at::Tensor gate = product(x, gate_EFD[expert].t()), up = product(x, up_EFD[expert].t());
+      at::Tensor y = y_MD.narrow(0, borders[e], length);
+      product_into(y, gated(gate, up), down_EDF[expert].t());
+      saved.insert(saved.end(), {gate, up});
+    }
+    context->save_for_backward(std::move(saved));
+    context->saved_data["borders"] = std::move(borders);
+    return y_MD;
+  }
+
+  // What the segments of the backward pass write.
+  struct Gradients {
+    at::Tensor x_MD, gate_EFD, up_EFD, down_EDF;
+  };
+
+  static void segment(const variable_list& saved,
+                      int64_t expert,
+                      const at::Tensor& gate,
+                      const at::Tensor& up,
+                      const at::Tensor& grad,
+                      int64_t begin,
+                      Gradients& out) {
+    const at::Tensor x = saved[0].narrow(0, begin, grad.size(0));
+    const auto put = [expert](const at::Tensor& into, const at::Tensor& a, const at::Tensor& b) {
+      if (!into.defined()) return;
+      at::Tensor slice = into[expert];
+      product_into(slice, a.t(), b);
+    };
+    put(out.down_EDF, grad, gated(gate, up));
+    const auto [grad_gate, grad_up] = gated_backward(product(grad, saved[3][expert]), gate, up);
+    put(out.gate_EFD, grad_gate, x);
+    put(out.up_EFD, grad_up, x);
+    if (!out.x_MD.defined()) return;
+    at::Tensor grad_x = product(grad_gate, saved[1][expert]);
+    add_product(grad_x, grad_up, saved[2][expert]);
+    out.x_MD.narrow(0, begin, grad.size(0)).copy_(grad_x);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor grad_MD = grads[0].contiguous();
+    const std::vector<int64_t> borders = context->saved_data["borders"].toIntVector();
+    const auto wanted = [&](size_t i) {
+      return context->needs_input_grad(i) ? at::empty_like(saved[i]) : at::Tensor();
+    };
+    Gradients out = {wanted(0), wanted(1), wanted(2), wanted(3)};
+    size_t next = 4;
+    for (size_t e = 0; e + 1 < borders.size(); ++e) {
+      const int64_t expert = static_cast<int64_t>(e), length = borders[e + 1] - borders[e];
+      if (length == 0) {
+        for (const at::Tensor& gradient : {out.gate_EFD, out.up_EFD, out.down_EDF})
+          if (gradient.defined()) gradient[expert].zero_();
+        continue;
+      }
+      const at::Tensor grad = grad_MD.narrow(0, borders[e], length);
+      segment(saved, expert, saved[next], saved[next + 1], grad, borders[e], out);
+      next += 2;
+    }
+    return {out.x_MD, out.gate_EFD, out.up_EFD, out.down_EDF, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor swiglu_experts(const at::Tensor& x_MD,
+                          const at::Tensor& gate_EFD,
+                          const at::Tensor& up_EFD,
+                          const at::Tensor& down_EDF,
+                          std::span<const int64_t> borders) {
+  check_segments(x_MD, gate_EFD, borders);
+  MORTISE_PROFILED("swiglu_experts");
+  if (!is_fusable({&x_MD, &gate_EFD, &up_EFD, &down_EDF}))
+    return eager::swiglu_experts(x_MD, gate_EFD, up_EFD, down_EDF, borders);
+  return SwigluExperts::apply(x_MD.contiguous(),
+                              gate_EFD,
+                              up_EFD,
+                              down_EDF,
+                              std::vector<int64_t>(borders.begin(), borders.end()));
+}
+
+}  // namespace mortise::ops
