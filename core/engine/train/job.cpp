@@ -13,6 +13,7 @@
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
+#include "mortise/units.hpp"
 
 #include "core/engine/train/profile.hpp"
 #include "core/engine/verbs.hpp"

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
+#include "mortise/units.hpp"
 
 #include "core/engine/train/model_io.hpp"
-#include "core/engine/train/progress.hpp"
 
 namespace mortise::core {
 
@@ -150,14 +150,6 @@ void add_lines(JobPlan& plan, const Value& notes, const char* key) {
 }
 
 }  // namespace
-
-std::string grouped(int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0);
-       place -= 3)
-    digits.insert(static_cast<size_t>(place), ",");
-  return digits;
-}
 
 JobPlan make_plan(const Workspace& space, Host& host, const Value& notes) {
   JobPlan plan;
