@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include "mortise/child.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
@@ -18,7 +19,6 @@
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
 #include "core/conform/worker.hpp"
-#include "core/plugin/child.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/probe.hpp"
 

@@ -22,7 +22,7 @@
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/load_error.hpp"
-#include "core/plugin/sha256.hpp"
+#include "sha256.hpp"
 
 namespace mortise::core {
 

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "mortise/child.hpp"
 #include "mortise/error.hpp"
 
-#include "core/plugin/child.hpp"
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/load_error.hpp"
 #include "core/plugin/manifest.hpp"

@@ -32,6 +32,20 @@ void RunTable::describe(Schema<RunTable>& s) {
           "noise on the embeddings while training (NEFTune); 0: none")
       .min(0);
   s.field("loss_scale", &RunTable::loss_scale, "dynamic scaling of fp16 losses");
+  s.field("precision",
+          &RunTable::precision,
+          "modules in another dtype; what they are given is converted, and so is their result; of "
+          "several entries that match, the first by name decides");
+}
+
+void PrecisionKeys::describe(Schema<PrecisionKeys>& s) {
+  s.field("match",
+          &PrecisionKeys::match,
+          "a pattern on parameter names that takes whole modules (\"*norm*\", \"lm_head.*\"); `*` "
+          "stands for any run of characters")
+      .required();
+  s.field("dtype", &PrecisionKeys::dtype, "of their parameters and of what they compute")
+      .one_of({"fp32", "bf16"});
 }
 
 void LossScaleTable::describe(Schema<LossScaleTable>& s) {
@@ -197,7 +211,8 @@ void ExportKeys::describe(Schema<ExportKeys>& s) {
           &ExportKeys::architecture,
           "a component of kind architecture: names and config of the export; unless given, the one "
           "that read model.from");
-  s.field("dtype", &ExportKeys::dtype, "of the written weights").one_of({"fp32", "bf16", "fp16"});
+  s.field("dtype", &ExportKeys::dtype, "of all written weights, whatever run.precision says")
+      .one_of({"fp32", "bf16", "fp16"});
   s.field(
        "verify", &ExportKeys::verify, "rows whose logits are compared after reading back; 0: none")
       .min(0);

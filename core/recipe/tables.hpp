@@ -35,6 +35,13 @@ struct LossScaleTable {
   static void describe(Schema<LossScaleTable>& s);
 };
 
+/// One entry of run.precision: modules that hold and compute in another dtype.
+struct PrecisionKeys {
+  std::string match;  // a pattern on parameter names
+  std::string dtype = "fp32";
+  static void describe(Schema<PrecisionKeys>& s);
+};
+
 /// [run]
 struct RunTable {
   int64_t seed = 1;
@@ -48,6 +55,7 @@ struct RunTable {
   bool master = true;          // 16-bit parameters are updated through fp32 copies
   double neftune_alpha = 0;    // noise on the embeddings while training; 0: none
   LossScaleTable loss_scale;
+  std::map<std::string, PrecisionKeys> precision;  // the first by name that matches decides
   static void describe(Schema<RunTable>& s);
 };
 

@@ -2,13 +2,11 @@
 // string, so that a host parses only the schemas of the components that a recipe uses.
 #include "manifest_text.hpp"
 
-#include <array>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 
-#include <openssl/evp.h>
+#include "sha256.hpp"
 
 namespace {
 
@@ -36,21 +34,6 @@ std::string schema_string(const std::string& text) {
                        text.find_first_of("\n\r\x7f") == std::string::npos &&
                        (text.empty() || text.back() != '\'');
   return literal ? "'''" + text + "'''" : quoted(text);
-}
-
-std::string sha256_of_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw std::runtime_error("cannot read " + path);
-  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  std::array<unsigned char, 32> digest{};
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
-    throw std::runtime_error("SHA-256 failed");
-  std::string out;
-  for (const unsigned char byte : digest) {
-    out += "0123456789abcdef"[byte >> 4];
-    out += "0123456789abcdef"[byte & 15];
-  }
-  return out;
 }
 
 std::string line_value(const std::string& manifest, const std::string& key) {
@@ -101,7 +84,7 @@ std::string manifest_text(const mortise_plugin& plugin,
 }
 
 std::string with_hash(const std::string& manifest, const std::string& folder) {
-  const std::string hash = sha256_of_file(folder + "/" + line_value(manifest, "file"));
+  const std::string hash = mortise::sha256_of_file(folder + "/" + line_value(manifest, "file"));
   const size_t at = manifest.find("\nsha256 = \"");
   const size_t begin = manifest.find('"', at) + 1;
   return manifest.substr(0, begin) + hash + manifest.substr(manifest.find('"', begin));

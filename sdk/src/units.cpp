@@ -2,10 +2,13 @@
 // K, M, B (10^9), T.
 #include "mortise/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <span>
+
+#include <fmt/format.h>
 
 namespace mortise {
 
@@ -85,6 +88,30 @@ std::string quantity_example(std::string_view unit) {
   if (unit == "bytes") return "\"4GiB\"";
   if (unit == "fraction") return "\"20%\"";
   return is_time(unit) ? "\"30min\"" : "\"10M\"";
+}
+
+std::string bytes_text(int64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= int64_t{10} << 30) return fmt::format("{:.1f} GiB", value / (1 << 30));
+  if (bytes >= int64_t{10} << 20) return fmt::format("{:.0f} MiB", value / (1 << 20));
+  if (bytes >= int64_t{10} << 10) return fmt::format("{:.0f} KiB", value / (1 << 10));
+  return fmt::format("{} B", bytes);
+}
+
+std::string duration_text(double seconds) {
+  const auto total =
+      static_cast<int64_t>((std::isfinite(seconds) ? std::max(0.0, seconds) : 0.0) + 0.5);
+  if (total >= 3600)
+    return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+  return fmt::format("{}:{:02}", total / 60, total % 60);
+}
+
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0);
+       place -= 3)
+    digits.insert(static_cast<size_t>(place), 1, ',');
+  return digits;
 }
 
 }  // namespace mortise

@@ -3,12 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/child.hpp"
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/fixtures.hpp"
 
 #include "core/plugin/catalog.hpp"
-#include "core/plugin/child.hpp"
 #include "core/plugin/plugin_host.hpp"
 
 using namespace mortise;

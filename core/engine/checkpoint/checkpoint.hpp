@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/engine/checkpoint/state_io.hpp"
+#include "mortise/torch/state_file.hpp"
 
 namespace mortise::core {
 

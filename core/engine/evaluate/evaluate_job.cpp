@@ -8,6 +8,7 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+#include "mortise/units.hpp"
 
 #include "core/engine/evaluate/evaluator.hpp"
 #include "core/engine/train/model_io.hpp"

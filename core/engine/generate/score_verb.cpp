@@ -15,8 +15,8 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
+#include "mortise/torch/state_file.hpp"
 
-#include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/generate/score.hpp"
 #include "core/engine/model/adapter_set.hpp"
 #include "core/engine/verbs.hpp"

@@ -62,6 +62,10 @@ std::shared_ptr<Interface> make_part(const Value& spec,
   });
 }
 
+at::Tensor in_dtype(const at::Tensor& x, at::ScalarType dtype) {
+  return dtype == at::ScalarType::Undefined ? x : x.to(dtype);
+}
+
 int64_t positive(const Value& spec, const char* key) {
   const int64_t value = spec.get(key, 0);
   MORTISE_CHECK(value > 0, "model.{} must be set before the model is built, got {}", key, value);
@@ -173,13 +177,34 @@ HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
   }
   if (batch.cache != nullptr) batch.cache->advance(num_tokens);
   if (adapter_ != nullptr) in.x_BTD = adapter_->after_stack(in.x_BTD);
-  out.hidden_BTD = norm_->forward(in.x_BTD);
+  out.hidden_BTD = for_head(norm_->forward(in_dtype(in.x_BTD, norm_dtype_)));
   return out;
+}
+
+void LanguageModel::settle_dtypes(at::ScalarType standard) {
+  const auto dtype_of = [](const Module& module, at::ScalarType otherwise) {
+    const std::vector<NamedTensor> parameters = module.parameters();
+    if (parameters.empty()) return otherwise;
+    const at::ScalarType first = parameters.front().tensor.scalar_type();
+    const bool is_one = std::all_of(parameters.begin(), parameters.end(), [&](const auto& p) {
+      return p.tensor.scalar_type() == first;
+    });
+    return is_one ? first : otherwise;
+  };
+  layer_dtypes_.clear();
+  for (const auto& layer : layers_) layer_dtypes_.push_back(dtype_of(*layer, standard));
+  norm_dtype_ = dtype_of(*norm_, standard);
+  head_dtype_ = dtype_of(*head_, dtype_of(*embedding_, standard));  // without its own: it is tied
+}
+
+at::Tensor LanguageModel::for_head(const at::Tensor& hidden) const {
+  return in_dtype(hidden, head_dtype_);
 }
 
 BlockOutput LanguageModel::run_unit(int64_t layer, BlockInput& in) {
   if (adapter_ != nullptr) adapter_->before_layer(layer, in);
   const auto i = static_cast<size_t>(layer);
+  if (!layer_dtypes_.empty()) in.x_BTD = in_dtype(in.x_BTD, layer_dtypes_[i]);
   return is_training() && !training_units_.empty() ? training_units_[i](in)
                                                    : layers_[i]->forward(in);
 }

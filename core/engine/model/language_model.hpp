@@ -80,6 +80,13 @@ class LanguageModel final : public Module {
   /// Runs every unit through the strategy while training.
   void wrap_units(std::shared_ptr<Parallel> strategy);
 
+  /// Says that units differ in dtype (run.precision).  A unit whose parameters are all of one dtype
+  /// computes in it, others in `standard`; between units the stream is converted.
+  void settle_dtypes(at::ScalarType standard);
+
+  /// Hidden states as the head takes them.  Costs nothing when all is of one dtype.
+  at::Tensor for_head(const at::Tensor& hidden) const;
+
   /// One unit with the adapter's prefix and, while training, the strategies around it.
   BlockOutput run_unit(int64_t layer, BlockInput& in);
 
@@ -120,6 +127,8 @@ class LanguageModel final : public Module {
   std::shared_ptr<Adapter> adapter_;
   std::set<std::string> base_names_;  // filled by attach()
   double noise_alpha_ = 0;
+  std::vector<at::ScalarType> layer_dtypes_;  // empty, as the next are undefined: all is one dtype
+  at::ScalarType norm_dtype_ = at::ScalarType::Undefined, head_dtype_ = at::ScalarType::Undefined;
   std::vector<std::string> layer_tables_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<Head> head_;

@@ -257,6 +257,10 @@ at::ScalarType scalar_type_of(const std::string& dtype) {
   throw Error(Code::Usage, fmt::format("dtype must be fp32, bf16 or fp16, got `{}`", dtype));
 }
 
+std::string dtype_text(at::ScalarType dtype) {
+  return dtype == at::kFloat ? "fp32" : dtype == at::kBFloat16 ? "bf16" : "fp16";
+}
+
 OpenedModel open_model(const std::string& path,
                        Host& host,
                        const Catalog& catalog,

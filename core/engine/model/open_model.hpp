@@ -41,6 +41,7 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& directory,
 /// The element type that a recipe or an option names: fp32, bf16 or fp16.  Throws: Error on
 /// another.
 at::ScalarType scalar_type_of(const std::string& dtype);
+std::string dtype_text(at::ScalarType dtype);
 
 struct OpenedModel {
   std::shared_ptr<LanguageModel> model;  // filled, not training

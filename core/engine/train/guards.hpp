@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "mortise/guard.hpp"
-
-#include "core/engine/checkpoint/state_io.hpp"
+#include "mortise/torch/state_file.hpp"
 
 namespace mortise::core {
 

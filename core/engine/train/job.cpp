@@ -13,6 +13,7 @@
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
+#include "mortise/units.hpp"
 
 #include "core/engine/train/profile.hpp"
 #include "core/engine/verbs.hpp"
@@ -227,7 +228,8 @@ void TrainJob::after_step(const StepResult& result) {
   if (self_check_ != nullptr) {
     self_check_->after_step(result.updated ? result.lr : 0);
     if (result.step == SelfCheck::kSteps || result.step == space_.total_steps) {
-      self_check_->finish(/*exact=*/space_.tables.run.dtype == "fp32");
+      self_check_->finish(/*exact=*/space_.tables.run.dtype == "fp32" &&
+                          space_.tables.run.precision.empty());
       self_check_.reset();
     }
   }

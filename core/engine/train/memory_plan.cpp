@@ -54,6 +54,15 @@ int64_t trainable_elements(const Module& module) {
   return elements;
 }
 
+/// Of trained parameters that are not fp32: what has a master copy.
+int64_t half_elements(const Module& module) {
+  int64_t elements = 0;
+  for (const NamedTensor& tensor : module.parameters())
+    if (tensor.tensor.requires_grad() && tensor.tensor.scalar_type() != at::kFloat)
+      elements += tensor.tensor.numel();
+  return elements;
+}
+
 /// Runs `forward` on a leaf, then its backward pass with a gradient of ones, and notes the bytes.
 template <class Forward>
 UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
@@ -198,6 +207,7 @@ Costs measure_units(const Workspace& space, Host& host) {
   if (model->has_adapter())
     in.x_BTD =
         model->adapter()->after_stack(in.x_BTD).detach().contiguous().set_requires_grad(true);
+  in.x_BTD = model->for_head(in.x_BTD).detach().set_requires_grad(true);
   costs.objective = measure(meter, model->head(), [&] {
     ObjectiveInput input = objective_input(batch, in.x_BTD, model->head());
     if (const Value* references = space.recipe.find("reference"))
@@ -273,9 +283,9 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
     plan.weights *= 1 + static_cast<int64_t>(references->as_table().size());
   plan.gradients = trainable_bytes(*whole);
   const int64_t copies = 4 * trainable_elements(*whole);  // an fp32 copy of what is trained
-  const bool has_masters = space.tables.run.dtype != "fp32" && space.tables.run.master;
-  plan.optimizer = optimizer_bytes(space, costs, *whole) + (has_masters ? copies : 0) +
-                   (space.tables.ema.decay > 0 ? copies : 0);
+  const int64_t masters = space.tables.run.master ? 4 * half_elements(*whole) : 0;
+  plan.optimizer =
+      optimizer_bytes(space, costs, *whole) + masters + (space.tables.ema.decay > 0 ? copies : 0);
   plan.weights += reference_bytes(space);
   std::vector<const UnitCost*> units = {&costs.embedding};
   for (int64_t i = 0; i < whole->num_layers(); ++i)
@@ -288,7 +298,7 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
                    plan.gradients,
                    space.tables.batch.global > space.tables.batch.micro);
   const int64_t update = plan.weights + plan.optimizer + plan.gradients + costs.optimizer_extra +
-                         (has_masters ? copies : 0);  // gradients as fp32
+                         masters;  // gradients as fp32
   plan.peak = std::max(plan.peak, update);
   plan.activations = plan.peak - plan.weights - plan.optimizer;
   return plan;

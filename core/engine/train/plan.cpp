@@ -5,9 +5,10 @@
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
+#include "mortise/units.hpp"
 
+#include "core/engine/model/open_model.hpp"
 #include "core/engine/train/model_io.hpp"
-#include "core/engine/train/progress.hpp"
 
 namespace mortise::core {
 
@@ -45,6 +46,15 @@ void add_model(JobPlan& plan, const Workspace& space) {
                              part.units > 1 ? fmt::format("   {} units", part.units) : "");
     parts[part.part] = part.parameters;
   }
+  std::map<std::string, int64_t> bytes;  // by dtype
+  for (const NamedTensor& tensor : model->parameters())
+    bytes[dtype_text(tensor.tensor.scalar_type())] += static_cast<int64_t>(tensor.tensor.nbytes());
+  std::string dtypes;
+  for (const auto& [dtype, count] : bytes) {
+    dtypes += fmt::format("{}{} {}", dtypes.empty() ? "" : ", ", dtype, bytes_text(count));
+    plan.value["dtypes"][dtype] = count;
+  }
+  plan.text += fmt::format("             weights in {}\n", dtypes);
   for (const auto& [alias, owner] : model->ties())
     plan.text += fmt::format("             {} is tied to {}\n", alias, owner);
   plan.value["parameters"] = plan.parameters;
@@ -150,14 +160,6 @@ void add_lines(JobPlan& plan, const Value& notes, const char* key) {
 }
 
 }  // namespace
-
-std::string grouped(int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0);
-       place -= 3)
-    digits.insert(static_cast<size_t>(place), 1, ',');
-  return digits;
-}
 
 JobPlan make_plan(const Workspace& space, Host& host, const Value& notes) {
   JobPlan plan;

@@ -19,7 +19,4 @@ struct JobPlan {
 /// empty.
 JobPlan make_plan(const Workspace& space, Host& host, const Value& notes);
 
-/// "12,345,678"
-std::string grouped(int64_t number);
-
 }  // namespace mortise::core

@@ -13,8 +13,9 @@
 
 #include "mortise/error.hpp"
 #include "mortise/json.hpp"
+#include "mortise/torch/state_file.hpp"
+#include "mortise/units.hpp"
 
-#include "core/engine/checkpoint/state_io.hpp"
 #include "core/engine/train/plan.hpp"
 #include "core/engine/train/progress.hpp"
 #include "core/engine/verbs.hpp"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mortise/json.hpp"
+#include "mortise/units.hpp"
 
 namespace mortise::core {
 
@@ -49,21 +50,6 @@ Value as_event(const ProgressStep& step) {
 }
 
 }  // namespace
-
-std::string bytes_text(int64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= int64_t{10} << 30) return fmt::format("{:.1f} GiB", value / (1 << 30));
-  if (bytes >= int64_t{10} << 20) return fmt::format("{:.0f} MiB", value / (1 << 20));
-  if (bytes >= int64_t{10} << 10) return fmt::format("{:.0f} KiB", value / (1 << 10));
-  return fmt::format("{} B", bytes);
-}
-
-std::string duration_text(double seconds) {
-  const auto total = static_cast<int64_t>(std::max(0.0, number(seconds)) + 0.5);
-  if (total >= 3600)
-    return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
-  return fmt::format("{}:{:02}", total / 60, total % 60);
-}
 
 ProgressMode Progress::choose(bool json, bool quiet) {
   if (json) return ProgressMode::Json;

@@ -40,8 +40,4 @@ class Progress {
   std::chrono::steady_clock::time_point last_bar_{};
 };
 
-/// "412 MiB", "1:02:03", "1.2k".
-std::string bytes_text(int64_t bytes);
-std::string duration_text(double seconds);
-
 }  // namespace mortise::core

@@ -2,11 +2,13 @@
 #include "core/engine/train/updater.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
 #include "mortise/names.hpp"
+#include "mortise/torch/gradients.hpp"
 
 namespace mortise::core {
 
@@ -62,17 +64,15 @@ void Updater::make_slots(const Module& model) {
 
 double Updater::gather() {
   const at::NoGradGuard no_grad;
-  double square = 0;
+  std::vector<at::Tensor> gradients;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    mortise::Slot& slot = slots_[i];
-    slot.grad = params_[i].grad();
-    if (!slot.grad.defined()) continue;
-    slot.grad = slot.grad.to(slot.param.scalar_type());
-    if (scale_ != 1) slot.grad.mul_(1 / scale_);
-    const double norm = at::linalg_vector_norm(slot.grad, 2).item<double>();
-    square += norm * norm;
+    at::Tensor& grad = slots_[i].grad = params_[i].grad();
+    if (grad.defined()) grad = grad.to(slots_[i].param.scalar_type());
+    if (grad.defined() && scale_ != 1) grad.mul_(1 / scale_);
+    gradients.push_back(grad);
   }
-  return std::sqrt(square);
+  const std::vector<double> squares = sums_of_squares(gradients);
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
 void Updater::clip(double norm) {

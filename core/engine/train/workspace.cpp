@@ -12,6 +12,7 @@
 
 #include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"
+#include "core/engine/model/precision.hpp"
 
 namespace mortise::core {
 
@@ -121,25 +122,25 @@ void check_groups(const LanguageModel& model, const Workspace& space) {
   std::vector<std::string> trained, frozen;
   for (const NamedTensor& parameter : model.parameters())
     (parameter.tensor.requires_grad() ? trained : frozen).push_back(parameter.name);
+  std::vector<std::pair<std::string, std::string>> patterns;
   for (const auto& [name, group] : space.tables.optimizer.groups) {
+    patterns.emplace_back(name, group.match);
     const auto is_meant = [&match = group.match](const std::string& parameter) {
       return matches(match, parameter);
     };
-    if (std::any_of(trained.begin(), trained.end(), is_meant)) continue;
-    const std::string what = fmt::format("optimizer.groups.{}.match = \"{}\"", name, group.match);
-    if (std::none_of(frozen.begin(), frozen.end(), is_meant))
-      throw_no_match(what,
-                     group.match,
-                     trained,
-                     fmt::format("match whole paths (`*` stands for any characters), or take "
-                                 "[optimizer.groups.{}] out",
-                                 name));
+    if (std::any_of(trained.begin(), trained.end(), is_meant) ||
+        std::none_of(frozen.begin(), frozen.end(), is_meant))
+      continue;
     throw Error(Code::Usage,
-                fmt::format("{} matches only parameters that [adapter] freezes", what),
+                fmt::format("optimizer.groups.{}.match = \"{}\" matches only parameters that "
+                            "[adapter] freezes",
+                            name,
+                            group.match),
                 fmt::format("take [optimizer.groups.{}] out, or match what is trained, such as {}",
                             name,
                             trained.empty() ? "nothing" : trained.front()));
   }
+  check_patterns("optimizer.groups", patterns, trained);
 }
 
 }  // namespace
@@ -222,7 +223,9 @@ std::shared_ptr<LanguageModel> build_base(const Value& spec,
                                           const Tables& tables,
                                           Host& host,
                                           at::Device device) {
-  return LanguageModel::build(spec, host, build_context(spec, tables, device));
+  auto model = LanguageModel::build(spec, host, build_context(spec, tables, device));
+  apply_precision(*model, tables.run, /*is_whole=*/false);
+  return model;
 }
 
 std::shared_ptr<LanguageModel> build_model(const Workspace& space,
@@ -238,6 +241,7 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
     check_window(*model->adapter(), space);
     check_merges(*model->adapter(), space);
   }
+  apply_precision(*model, space.tables.run, /*is_whole=*/!is_sample);
   if (!is_sample) check_groups(*model, space);
   if (const Value* tables = space.recipe.find("parallel"))
     for (const auto& [name, table] : tables->as_table())

@@ -16,6 +16,10 @@ namespace mortise::adapter::ia3 {
 
 namespace {
 
+at::Tensor scaled(const at::Tensor& x, const at::Tensor& factors) {
+  return (x * factors).to(x.scalar_type());
+}
+
 class Ia3Op final : public LinearOp {
  public:
   Ia3Op(const BuildContext& build, const Linear& linear, bool is_input) {
@@ -27,7 +31,8 @@ class Ia3Op final : public LinearOp {
 
   at::Tensor forward(const Linear&, const at::Tensor& x, const Next& next) override {
     if (scale_.is_merged) return next(x);
-    return scale_.is_input ? next(x * scale_.l.flatten()) : next(x) * scale_.l.flatten();
+    const at::Tensor l = scale_.l.flatten();
+    return scale_.is_input ? next(scaled(x, l)) : scaled(next(x), l);
   }
 
   Scale scale_;
@@ -52,7 +57,7 @@ class GroupedIa3Op final : public GroupedLinearOp {
     for (size_t e = 0; e + 1 < borders.size(); ++e) rows.push_back(borders[e + 1] - borders[e]);
     const at::Tensor l =
         at::repeat_interleave(scale_.l.flatten(1), at::tensor(rows, at::kLong), 0, x_MI.size(0));
-    return scale_.is_input ? next(x_MI * l) : next(x_MI) * l;
+    return scale_.is_input ? next(scaled(x_MI, l)) : scaled(next(x_MI), l);
   }
 
   Scale scale_;

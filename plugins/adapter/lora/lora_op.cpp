@@ -13,6 +13,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::adapter::lora {
 
@@ -44,7 +45,8 @@ at::Tensor row_norms(const at::Tensor& weight_EOI,
                      const at::Tensor& a_ERI,
                      const at::Tensor& b_EOR,
                      double scaling) {
-  const at::Tensor wa_EOR = at::matmul(weight_EOI, a_ERI.transpose(1, 2)).to(at::kFloat);
+  const at::Tensor wa_EOR =
+      at::matmul(weight_EOI.to(a_ERI.scalar_type()), a_ERI.transpose(1, 2)).to(at::kFloat);
   const at::Tensor a = a_ERI.to(at::kFloat), b = b_EOR.to(at::kFloat);
   const at::Tensor aa_ERR = at::matmul(a, a.transpose(1, 2));
   const at::Tensor cross_EO = (wa_EOR * b).sum(-1), added_EO = (at::matmul(b, aa_ERR) * b).sum(-1);
@@ -110,13 +112,16 @@ at::Tensor LoraOp::forward(const Linear& linear, const at::Tensor& x, const Next
   if (factors_->is_merged()) return next(x);
   const Options& options = factors_->options();
   const at::Tensor base = next(x);
-  const at::Tensor low =
-      at::linear(dropped(x, options.dropout, is_training()), a_RI_) * options.scaling;
-  const at::Tensor added = at::linear(low, b_OR_);
+  const at::Tensor added = in_dtype_of(a_RI_, x, [&](const at::Tensor& own) {
+    const at::Tensor low = at::linear(dropped(own, options.dropout, is_training()), a_RI_);
+    return at::linear(low * options.scaling, b_OR_);
+  });
   if (!options.dora) return base + added;
   const at::Tensor factors_O = factors_->row_factors(linear.weight().unsqueeze(0)).squeeze(0);
-  if (!linear.bias().defined()) return (base + added) * factors_O;
-  return (base - linear.bias() + added) * factors_O + linear.bias();
+  const at::Tensor& bias_O = linear.bias();
+  const at::Tensor turned =
+      bias_O.defined() ? (base - bias_O + added) * factors_O + bias_O : (base + added) * factors_O;
+  return turned.to(x.scalar_type());
 }
 
 GroupedLoraOp::GroupedLoraOp(const BuildContext& build,
@@ -138,15 +143,19 @@ at::Tensor GroupedLoraOp::forward(const GroupedLinear& linear,
   if (factors_->is_merged()) return next(x_MI);
   const Options& options = factors_->options();
   const at::Tensor base_MO = next(x_MI);
-  const at::Tensor low_MR =
-      grouped_product(dropped(x_MI, options.dropout, is_training()), a_ERI_, borders) *
-      options.scaling;
-  const at::Tensor sum_MO = base_MO + grouped_product(low_MR, b_EOR_, borders);
+  const at::Tensor added_MO = in_dtype_of(a_ERI_, x_MI, [&](const at::Tensor& own_MI) {
+    const at::Tensor low_MR =
+        grouped_product(dropped(own_MI, options.dropout, is_training()), a_ERI_, borders);
+    return grouped_product(low_MR * options.scaling, b_EOR_, borders);
+  });
+  const at::Tensor sum_MO = base_MO + added_MO;
   if (!options.dora) return sum_MO;
   std::vector<int64_t> rows;
   for (size_t e = 0; e + 1 < borders.size(); ++e) rows.push_back(borders[e + 1] - borders[e]);
   const at::Tensor factors_EO = factors_->row_factors(linear.weight());
-  return sum_MO * at::repeat_interleave(factors_EO, at::tensor(rows, at::kLong), 0, x_MI.size(0));
+  const at::Tensor factors_MO =
+      at::repeat_interleave(factors_EO, at::tensor(rows, at::kLong), 0, x_MI.size(0));
+  return (sum_MO * factors_MO).to(x_MI.scalar_type());
 }
 
 }  // namespace mortise::adapter::lora

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/plugin.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::norm::layer_norm {
 
@@ -14,7 +15,9 @@ LayerNorm::LayerNorm(Config config, const NormArgs& args)
 }
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) {
-  return at::layer_norm(x, weight_D_.sizes(), weight_D_, bias_D_, config_.eps);
+  return in_dtype_of(weight_D_, x, [this](const at::Tensor& own) {
+    return at::layer_norm(own, weight_D_.sizes(), weight_D_, bias_D_, config_.eps);
+  });
 }
 
 void LayerNorm::Config::describe(Schema<Config>& schema) {

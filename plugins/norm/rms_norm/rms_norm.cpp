@@ -5,6 +5,7 @@
 
 #include "mortise/plugin.hpp"
 #include "mortise/torch/ops.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::norm::rms_norm {
 
@@ -12,7 +13,9 @@ RmsNorm::RmsNorm(Config config, const NormArgs& args)
     : config_(config), weight_D_(add_parameter("weight", {args.width}, args.build, Init::ones())) {}
 
 at::Tensor RmsNorm::forward(const at::Tensor& x) {
-  return ops::rms_norm(x, weight_D_, config_.eps);
+  return in_dtype_of(weight_D_, x, [this](const at::Tensor& own) {
+    return ops::rms_norm(own, weight_D_, config_.eps);
+  });
 }
 
 void RmsNorm::Config::describe(Schema<Config>& schema) {

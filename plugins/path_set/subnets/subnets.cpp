@@ -13,6 +13,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/plugin.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::path_set::subnets {
 
@@ -37,13 +38,15 @@ BlockOutput ConvLayer::forward(const BlockInput& in) {
   const at::Tensor x_BDT =
       at::constant_pad_nd(norm_->forward(in.x_BTD).transpose(1, 2), {options_.kernel - 1, 0});
   const int64_t one = 1, none = 0, groups = options_.depthwise ? weight_DIK_.size(0) : 1;
-  const at::Tensor mixed_BDT = at::conv1d(x_BDT,
-                                          weight_DIK_,
-                                          bias_D_,
-                                          at::IntArrayRef(one),
-                                          at::IntArrayRef(none),
-                                          at::IntArrayRef(one),
-                                          groups);
+  const at::Tensor mixed_BDT = in_dtype_of(weight_DIK_, x_BDT, [&](const at::Tensor& own_BDT) {
+    return at::conv1d(own_BDT,
+                      weight_DIK_,
+                      bias_D_,
+                      at::IntArrayRef(one),
+                      at::IntArrayRef(none),
+                      at::IntArrayRef(one),
+                      groups);
+  });
   BlockOutput out;
   out.x_BTD = in.x_BTD + (*out_)(at::silu(mixed_BDT.transpose(1, 2)));
   return out;

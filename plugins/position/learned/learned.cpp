@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "mortise/plugin.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::position::learned {
 
@@ -26,7 +27,9 @@ at::Tensor Learned::embed(const at::Tensor& x_BTD, const at::Tensor& positions_B
                   largest + 1,
                   weight_PD_.size(0));
   }
-  return x_BTD + at::embedding(weight_PD_, positions_BT);
+  return in_dtype_of(weight_PD_, x_BTD, [&](const at::Tensor& own_BTD) {
+    return own_BTD + at::embedding(weight_PD_, positions_BT);
+  });
 }
 
 void Learned::Config::describe(Schema<Config>& schema) {

@@ -1,7 +1,8 @@
-// Quantities written as strings: "4GiB", "1h30min", "10M", "20%".  The field's unit decides how
-// they are read.
+// Quantities as text: "4GiB", "1h30min", "10M", "20%" are read (the field's unit decides how), and
+// bytes, durations and counts are written for people.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,5 +17,10 @@ namespace mortise {
 MORTISE_API std::optional<double> parse_quantity(std::string_view text, std::string_view unit);
 /// What to write for this unit: `"4GiB"`.
 MORTISE_API std::string quantity_example(std::string_view unit);
+
+/// For people: "412 MiB", "1:02:03", "12,345,678".  Thread: [any-thread].
+MORTISE_API std::string bytes_text(int64_t bytes);
+MORTISE_API std::string duration_text(double seconds);
+MORTISE_API std::string grouped(int64_t number);
 
 }  // namespace mortise

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "mortise/error.hpp"
+#include "mortise/torch/precision.hpp"
 
 #include "../../ops/products.hpp"
 
@@ -98,7 +99,10 @@ at::Tensor GroupedLinear::operator()(const at::Tensor& x_MI,
 at::Tensor GroupedLinear::run(size_t depth,
                               const at::Tensor& x_MI,
                               std::span<const int64_t> borders) const {
-  if (depth == 0) return grouped_product(x_MI, weight_, borders);
+  if (depth == 0)
+    return in_dtype_of(weight_, x_MI, [&](const at::Tensor& own_MI) {
+      return grouped_product(own_MI, weight_, borders);
+    });
   const auto next = [this, depth, borders](const at::Tensor& inner) {
     return run(depth - 1, inner, borders);
   };

@@ -5,6 +5,7 @@
 
 #include "mortise/error.hpp"
 #include "mortise/torch/ops.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise {
 
@@ -28,7 +29,9 @@ Linear::Linear(const BuildContext& build,
 at::Tensor Linear::operator()(const at::Tensor& x) const { return run(ops_.size(), x); }
 
 at::Tensor Linear::run(size_t depth, const at::Tensor& x) const {
-  if (depth == 0) return ops::linear(x, weight_, bias_);
+  if (depth == 0)
+    return in_dtype_of(
+        weight_, x, [this](const at::Tensor& own) { return ops::linear(own, weight_, bias_); });
   return ops_[depth - 1]->forward(
       *this, x, [this, depth](const at::Tensor& inner) { return run(depth - 1, inner); });
 }
@@ -38,8 +41,9 @@ void Linear::wrap(std::string name, std::shared_ptr<LinearOp> op) {
 }
 
 std::vector<at::Tensor> project(const at::Tensor& x, const std::vector<const Linear*>& linears) {
-  const auto shares = [](const Linear* linear) {
-    return linear->is_plain() && !linear->bias().defined();
+  const auto shares = [&](const Linear* linear) {
+    return linear->is_plain() && !linear->bias().defined() &&
+           linear->weight().scalar_type() == x.scalar_type();
   };
   std::vector<at::Tensor> list;
   if (std::all_of(linears.begin(), linears.end(), shares)) {

@@ -1,4 +1,4 @@
-// The two sides of StateIo: gathering the state of components, and giving it back.
+// State in files: the two sides of StateIo, which gather the state of components and give it back.
 //
 // Every component gets a prefix ("optimizer"), so a value is "optimizer.step" and a tensor
 // "optimizer.m.0".
@@ -14,13 +14,13 @@
 #include "mortise/safetensors.hpp"
 #include "mortise/state.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 /// A named tensor on its way to or from a file.
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// Gathers.  Tensors are handles, not copies: write them before they change.
-class StateSaver final : public StateIo {
+class MORTISE_API StateSaver final : public StateIo {
  public:
   /// What follows is stored under `prefix`.
   void begin(std::string prefix) { prefix_ = std::move(prefix); }
@@ -38,7 +38,7 @@ class StateSaver final : public StateIo {
 };
 
 /// Gives back, into tensors that exist.  Throws: DataError naming what is missing or misshapen.
-class StateLoader final : public StateIo {
+class MORTISE_API StateLoader final : public StateIo {
  public:
   StateLoader(const Value& values, const safetensors::File& file) : values_(values), file_(file) {}
 
@@ -56,8 +56,10 @@ class StateLoader final : public StateIo {
 };
 
 /// Writes CPU tensors to one safetensors file, atomically.  Throws: Error{Io}.
-void write_tensors(const std::string& path, const NamedTensors& tensors);
+MORTISE_API void write_tensors(const std::string& path, const NamedTensors& tensors);
 /// Copies one tensor of a file into `target` (same shape and dtype).  Throws: DataError.
-void read_tensor(const safetensors::File& file, const std::string& name, at::Tensor& target);
+MORTISE_API void read_tensor(const safetensors::File& file,
+                             const std::string& name,
+                             at::Tensor& target);
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace mortise::core {
+namespace mortise {
 
 /// Throws: Error{Io} when the file cannot be read.   Thread: [any-thread].
 std::string sha256_of_file(const std::string& path);
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -1,5 +1,5 @@
 // posix_spawn with two pipes and a poll loop.
-#include "core/plugin/child.hpp"
+#include "mortise/child.hpp"
 
 #include <array>
 #include <cerrno>
@@ -19,7 +19,7 @@
 
 extern char** environ;
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -68,7 +68,7 @@ pid_t spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& e
   if (status != 0)
     throw Error(Code::Io,
                 fmt::format("cannot start {}: {}", argv[0], std::strerror(status)),
-                "install Mortise again");
+                "the program is missing or not executable: install it again");
   return pid;
 }
 
@@ -159,4 +159,4 @@ ChildResult run_child(const std::vector<std::string>& argv, const ChildOptions& 
   return result;
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

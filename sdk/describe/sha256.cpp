@@ -1,5 +1,5 @@
-// The only source of core that includes OpenSSL.
-#include "core/plugin/sha256.hpp"
+// The only source of the host that includes OpenSSL.
+#include "sha256.hpp"
 
 #include <array>
 
@@ -8,7 +8,7 @@
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 std::string sha256_of_file(const std::string& path) {
   const auto file = MappedFile::open(path);
@@ -25,4 +25,4 @@ std::string sha256_of_file(const std::string& path) {
   return out;
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
-namespace mortise::core {
+#include "mortise/api.hpp"
 
-struct ChildResult {
+namespace mortise {
+
+struct MORTISE_API ChildResult {
   int exit_code = -1;  // -1: ended by a signal
   int signal = 0;
   bool timed_out = false;  // then killed
@@ -27,6 +29,7 @@ struct ChildOptions {
 
 /// argv[0] is a path.  Throws: Error{Io} when the program cannot be started.   Thread:
 /// [any-thread].
-ChildResult run_child(const std::vector<std::string>& argv, const ChildOptions& options = {});
+MORTISE_API ChildResult run_child(const std::vector<std::string>& argv,
+                                  const ChildOptions& options = {});
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -1,5 +1,5 @@
 // StateIo over a table of values and a safetensors file.
-#include "core/engine/checkpoint/state_io.hpp"
+#include "mortise/torch/state_file.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include "mortise/error.hpp"
 #include "mortise/torch/tensor_rules.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -86,4 +86,4 @@ void read_tensor(const safetensors::File& file, const std::string& name, at::Ten
   target.copy_(stored);
 }
 
-}  // namespace mortise::core
+}  // namespace mortise

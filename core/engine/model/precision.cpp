@@ -1,0 +1,132 @@
+// Which parameter gets which dtype, and what no pattern may do.
+#include "core/engine/model/precision.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include "mortise/error.hpp"
+#include "mortise/names.hpp"
+
+#include "core/engine/model/open_model.hpp"
+
+namespace mortise::core {
+
+namespace {
+
+/// The dtype of every parameter by name, those of tied names included.
+class Choice {
+ public:
+  explicit Choice(const RunTable& run) : run_(run) {}
+
+  at::ScalarType of(const std::string& parameter) const {
+    for (const auto& [name, keys] : run_.precision)
+      if (matches(keys.match, parameter)) return scalar_type_of(keys.dtype);
+    return scalar_type_of(run_.dtype);
+  }
+
+  /// "lm_head.weight in fp32 (run.precision.head)"
+  std::string text(const std::string& parameter) const {
+    std::string from = "run.dtype";
+    for (const auto& [name, keys] : run_.precision)
+      if (matches(keys.match, parameter)) {
+        from = "run.precision." + name;
+        break;
+      }
+    return fmt::format("{} in {} ({})", parameter, dtype_text(of(parameter)), from);
+  }
+
+ private:
+  const RunTable& run_;
+};
+
+void check_ties(const LanguageModel& model, const Choice& choice) {
+  for (const auto& [alias, owner] : model.ties())
+    if (choice.of(alias) != choice.of(owner))
+      throw Error(
+          Code::Usage,
+          fmt::format("a tied tensor has one dtype, and run.precision splits it: {}, {}",
+                      choice.text(owner),
+                      choice.text(alias)),
+          fmt::format("give {} and {} one dtype, or model.head.tied = false", owner, alias));
+}
+
+void check_modules(const std::vector<NamedTensor>& parameters, const Choice& choice) {
+  std::map<std::string, std::string> first;  // module → a parameter of it
+  for (const NamedTensor& parameter : parameters) {
+    const std::string module = parameter.name.substr(0, parameter.name.rfind('.'));
+    const std::string& other = first.emplace(module, parameter.name).first->second;
+    if (choice.of(other) != choice.of(parameter.name))
+      throw Error(Code::Usage,
+                  fmt::format("a module computes in one dtype, and run.precision splits {}: {}, {}",
+                              module,
+                              choice.text(other),
+                              choice.text(parameter.name)),
+                  fmt::format("match all of it: \"{}.*\"", module));
+  }
+}
+
+}  // namespace
+
+void check_patterns(const std::string& table,
+                    const std::vector<std::pair<std::string, std::string>>& patterns,
+                    const std::vector<std::string>& names) {
+  std::vector<std::string> left = names;
+  for (const auto& [name, match] : patterns) {
+    const auto is_meant = [&pattern = match](const std::string& parameter) {
+      return matches(pattern, parameter);
+    };
+    const std::string what = fmt::format("{}.{}.match = \"{}\"", table, name, match);
+    if (std::none_of(names.begin(), names.end(), is_meant))
+      throw_no_match(what,
+                     match,
+                     names,
+                     fmt::format("match whole paths (`*` stands for any characters), or take "
+                                 "[{}.{}] out",
+                                 table,
+                                 name));
+    if (std::erase_if(left, is_meant) > 0) continue;
+    std::vector<std::string> takers;
+    for (const auto& [earlier, pattern] : patterns) {
+      if (earlier == name) break;
+      if (std::any_of(names.begin(), names.end(), [&, &first = pattern](const std::string& n) {
+            return is_meant(n) && matches(first, n);
+          }))
+        takers.push_back(fmt::format("[{}.{}] (match = \"{}\")", table, earlier, pattern));
+    }
+    throw Error(Code::Usage,
+                fmt::format("nothing is left for {}: {} comes first by name and takes all that it "
+                            "matches",
+                            what,
+                            fmt::join(takers, ", ")),
+                fmt::format("rename [{0}.{1}] so that it comes first ([{0}.a_{1}]), or narrow the "
+                            "earlier pattern",
+                            table,
+                            name));
+  }
+}
+
+void apply_precision(LanguageModel& model, const RunTable& run, bool is_whole) {
+  if (run.precision.empty()) return;
+  const Choice choice(run);
+  std::vector<NamedTensor> parameters = model.parameters();
+  if (is_whole) {
+    std::vector<std::pair<std::string, std::string>> patterns;
+    for (const auto& [name, keys] : run.precision) patterns.emplace_back(name, keys.match);
+    std::vector<std::string> names;
+    for (const NamedTensor& parameter : parameters) names.push_back(parameter.name);
+    for (const auto& [alias, owner] : model.ties()) names.push_back(alias);
+    check_patterns("run.precision", patterns, names);
+    check_ties(model, choice);
+    check_modules(parameters, choice);
+  }
+  for (NamedTensor& parameter : parameters)
+    if (const at::ScalarType dtype = choice.of(parameter.name);
+        dtype != parameter.tensor.scalar_type())
+      parameter.tensor.set_data(parameter.tensor.detach().to(dtype));
+  model.settle_dtypes(scalar_type_of(run.dtype));
+}
+
+}  // namespace mortise::core
