@@ -105,7 +105,7 @@ TEST_SUITE("model.adapter") {
       const OpenedModel opened = open_base(name);
       MORTISE_CHECK_CLOSE(
           logits_of(*opened.model, expected.at("ids")), expected.at("base"), 1e-5, 1e-5);
-      open_adapter(*opened.model, adapter_folder(name), host(), catalog());
+      open_adapter(*opened.model, opened.spec, adapter_folder(name), host(), catalog());
       MORTISE_CHECK_CLOSE(
           logits_of(*opened.model, expected.at("ids")), expected.at("logits"), 2e-5, 2e-5);
       if (!opened.model->adapter()->can_merge()) continue;
@@ -120,7 +120,7 @@ TEST_SUITE("model.adapter") {
       CAPTURE(name);
       const testing::TempDir temp;
       const OpenedModel first = open_base(name), second = open_base(name);
-      open_adapter(*first.model, adapter_folder(name), host(), catalog());
+      open_adapter(*first.model, first.spec, adapter_folder(name), host(), catalog());
       save_adapter(*first.model->adapter(), temp.path + "/again", "base");
       const auto theirs = read_tensors(adapter_folder(name) + "/adapter_model.safetensors"),
                  ours = read_tensors(temp.path + "/again/adapter_model.safetensors");
@@ -132,7 +132,7 @@ TEST_SUITE("model.adapter") {
       }
       if (const char* out = std::getenv("MORTISE_ADAPTERS_OUT"))  // adapter_in_peft.sh
         save_adapter(*first.model->adapter(), std::string(out) + "/" + name, "base");
-      open_adapter(*second.model, temp.path + "/again", host(), catalog());
+      open_adapter(*second.model, second.spec, temp.path + "/again", host(), catalog());
       const auto expected = read_tensors(adapter_folder(name) + "/expected.safetensors");
       CHECK(at::equal(logits_of(*second.model, expected.at("ids")),
                       logits_of(*first.model, expected.at("ids"))));
@@ -141,15 +141,47 @@ TEST_SUITE("model.adapter") {
 
   TEST_CASE("an adapter made for another base is refused with names and shapes") {
     const OpenedModel other = open_golden("tied_mha");
-    const std::string message =
-        message_of([&] { open_adapter(*other.model, adapter_folder("lora"), host(), catalog()); });
+    const std::string message = message_of(
+        [&] { open_adapter(*other.model, other.spec, adapter_folder("lora"), host(), catalog()); });
     CHECK(message.find("was made for another base model") != std::string::npos);
     CHECK(message.find("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight: this model "
                        "needs [4, ") != std::string::npos);
     const OpenedModel prefixed = open_golden("tied_mha");
     CHECK(message_of([&] {
-            open_adapter(*prefixed.model, adapter_folder("prefix"), host(), catalog());
+            open_adapter(
+                *prefixed.model, prefixed.spec, adapter_folder("prefix"), host(), catalog());
           }).find("prompt_embeddings: this model needs [5, ") != std::string::npos);
+  }
+
+  TEST_CASE("an adapter is refused where an attention lacks what it needs, as in a recipe") {
+    // The built plugins, and among them an attention that takes no prefix.
+    const testing::TempDir temp;
+    const std::string gqa = "org.mortise.attention.gqa";
+    for (const auto& entry : std::filesystem::directory_iterator(plugin_folder()))
+      if (entry.path().filename() != gqa)
+        std::filesystem::create_symlink(entry.path(),
+                                        temp.path + "/" + entry.path().filename().string());
+    std::string manifest = read_file(fmt::format("{}/{}/plugin.toml", plugin_folder(), gqa));
+    const std::string provided = "\"name\": \"prefix\"";
+    REQUIRE(manifest.find(provided) != std::string::npos);
+    manifest.replace(manifest.find(provided), provided.size(), "\"name\": \"suffix\"");
+    std::filesystem::create_directory(temp.path + "/" + gqa);
+    write_file(fmt::format("{}/{}/plugin.toml", temp.path, gqa), manifest);
+    const Catalog lacking = Catalog::discover({{temp.path}});
+    const auto opened_with = [&](const char* name, const Catalog& plugins) {
+      const OpenedModel base = open_base(name);
+      AdapterSet set(base, host(), plugins);
+      return message_of([&] { set.load("mine", adapter_folder(name)); });
+    };
+    const std::string message = opened_with("prefix", lacking);
+    CAPTURE(message);
+    CHECK(message.find("adapters/prefix/adapter_config.json: [adapter] \"prefix\" needs the "
+                       "capability `prefix`, which [model.layer.") != std::string::npos);
+    CHECK(message.find(".attention] \"gqa\" lacks") != std::string::npos);
+    CHECK(message.find("while loading the adapter \"mine\"") != std::string::npos);
+    CHECK(opened_with("prefix", catalog()).empty());
+    CHECK(opened_with("lora", lacking).empty());
+    CHECK(opened_with("prompt", lacking).empty());  // "unpacked" is of a batch, not of an attention
   }
 
   TEST_CASE("lora and ia3 start from the base's own bits of output") {
@@ -305,7 +337,7 @@ TEST_SUITE("model.adapter") {
     const testing::TempDir temp;
     write_file(temp.path + "/adapter_config.json", R"({"peft_type": "OFT"})");
     CHECK(message_of([&] {
-            open_adapter(*model, temp.path, host(), catalog());
+            open_adapter(*model, tiny_spec(), temp.path, host(), catalog());
           }).find("no adapter plugin reads peft_type OFT") != std::string::npos);
   }
 
@@ -320,7 +352,7 @@ TEST_SUITE("model.adapter") {
     for (const std::string& name : kCases) {
       const OpenedModel single = open_base(name);
       if (single.weights != opened.weights) continue;
-      open_adapter(*single.model, adapter_folder(name), host(), catalog());
+      open_adapter(*single.model, single.spec, adapter_folder(name), host(), catalog());
       alone[name] = logits_of(*single.model, ids);
       CHECK_FALSE(at::equal(alone[name], base));
       set.load(name, adapter_folder(name));
@@ -371,7 +403,7 @@ TEST_SUITE("model.adapter") {
     CHECK(message_of([&] {
             chosen(R"({{"adapter": ["a={0}/none"]}})", "");
           }).find("while loading the adapter \"a\"") != std::string::npos);
-    open_adapter(*opened.model, dir, host(), catalog());
+    open_adapter(*opened.model, opened.spec, dir, host(), catalog());
     CHECK(message_of([&] { chosen(kOne, ""); }).find("has an adapter already") !=
           std::string::npos);
   }

@@ -23,9 +23,12 @@
 
 namespace mortise::test {
 
+inline std::string plugin_folder() {
+  return std::string(MORTISE_BUILD_DIR) + "/lib/mortise/plugins";
+}
+
 inline const core::Catalog& catalog() {
-  static const core::Catalog built =
-      core::Catalog::discover({{std::string(MORTISE_BUILD_DIR) + "/lib/mortise/plugins"}});
+  static const core::Catalog built = core::Catalog::discover({{plugin_folder()}});
   return built;
 }
 

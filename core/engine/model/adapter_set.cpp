@@ -65,7 +65,7 @@ void AdapterSet::load(const std::string& name, const std::string& directory) {
       build_empty(base_.spec, host_, base_.model->parameters().front().tensor.scalar_type());
   share_tensors(*twin, *base_.model);
   try {
-    open_adapter(*twin, directory, host_, catalog_);
+    open_adapter(*twin, base_.spec, directory, host_, catalog_);
   } catch (Error& error) {
     error.add_context(fmt::format("while loading the adapter \"{}\"", name));
     throw;

@@ -9,6 +9,8 @@
 #include "mortise/log.hpp"
 #include "mortise/torch/adapter_tools.hpp"
 
+#include "core/recipe/resolve.hpp"
+
 namespace mortise::core {
 
 namespace {
@@ -43,6 +45,21 @@ at::Tensor prompt_ids(const Tokenizer& tokenizer, const std::string& prompt, int
   return out;
 }
 
+/// What the recipe's check (E305) asks of [adapter] and the attentions of [model].
+void check_capabilities(const std::string& type,
+                        const Value& spec,
+                        const std::string& file,
+                        const Catalog& catalog) {
+  ResolveOptions options;
+  options.model_spec = &spec;
+  options.model_folder = "the base";
+  const std::string recipe =
+      fmt::format("adapter.type = \"{}\"\nmodel.from = \".\"\nbatch.packing = false\n", type);
+  for (const Diagnostic& found : check_recipe_text(recipe, file, catalog, options).diagnostics)
+    if (found.code == "E305" && found.message.starts_with("[adapter]"))
+      throw Error(Code::Usage, fmt::format("{}: {}", file, found.message), found.fix);
+}
+
 }  // namespace
 
 void attach_adapter(LanguageModel& model,
@@ -72,6 +89,7 @@ void start_adapter(LanguageModel& model,
 }
 
 void open_adapter(LanguageModel& model,
+                  const Value& spec,
                   const std::string& directory,
                   Host& host,
                   const Catalog& catalog) {
@@ -86,6 +104,7 @@ void open_adapter(LanguageModel& model,
           return c.name == capability;
         }))
       continue;
+    check_capabilities(entry->name, spec, directory + "/adapter_config.json", catalog);
     Value table = Value::table();
     table["type"] = entry->name;
     BuildContext build;

@@ -26,9 +26,11 @@ void start_adapter(LanguageModel& model,
                    uint64_t seed,
                    double std);
 
-/// Puts the adapter of a PEFT folder over a model with the component that declares `peft_<type>`.
-/// Throws: DataError when no component does or the base is another one.
+/// Puts the adapter of a PEFT folder over the model of `spec` with the component that declares
+/// `peft_<type>`.  Throws: DataError when no component does or the base is another one; Error when
+/// an attention of the model lacks a capability that the adapter needs.
 void open_adapter(LanguageModel& model,
+                  const Value& spec,
                   const std::string& directory,
                   Host& host,
                   const Catalog& catalog);
