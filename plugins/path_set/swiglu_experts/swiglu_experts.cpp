@@ -7,6 +7,7 @@
 
 #include "mortise/plugin.hpp"
 #include "mortise/torch/ops.hpp"
+#include "mortise/torch/precision.hpp"
 
 namespace mortise::path_set::swiglu_experts {
 
@@ -26,8 +27,13 @@ SwigluExperts::SwigluExperts(Config config, const PathSetArgs& args) {
 }
 
 at::Tensor SwigluExperts::run_tokens(const at::Tensor& x_MD, std::span<const int64_t> borders) {
-  if (gate_->is_plain() && up_->is_plain() && down_->is_plain())
-    return ops::swiglu_experts(x_MD, gate_->weight(), up_->weight(), down_->weight(), borders);
+  const at::Tensor &gate = gate_->weight(), &up = up_->weight(), &down = down_->weight();
+  const bool is_plain = gate_->is_plain() && up_->is_plain() && down_->is_plain();
+  if (is_plain && gate.scalar_type() == up.scalar_type() &&
+      gate.scalar_type() == down.scalar_type())
+    return in_dtype_of(gate, x_MD, [&](const at::Tensor& own_MD) {
+      return ops::swiglu_experts(own_MD, gate, up, down, borders);
+    });
   return (*down_)(ops::swiglu((*gate_)(x_MD, borders), (*up_)(x_MD, borders)), borders);
 }
 
