@@ -17,7 +17,7 @@ struct JobPlan {
 
 /// `notes` holds what only the CLI knows: {plugins: text, changed: [text], dropped: [text]}; may be
 /// empty.
-JobPlan make_plan(const Workspace& space, Host& host, const Value& notes);
+JobPlan make_plan(const Workspace& space, const Value& notes);
 
 /// "12,345,678"
 std::string grouped(int64_t number);
