@@ -215,10 +215,10 @@ void fuzz_random(const Life& life) {
   }
 }
 
-// A lost block is at least 32 bytes (the smallest that malloc hands out), so fifty objects that lose
-// one each show 1,600.  Noise goes both ways: caches fill and empty, and malloc counts what its
-// thread cache holds back as used (some 800 bytes were seen).  So the line is drawn at three quarters,
-// and the calmest round counts.
+// A lost block is at least 32 bytes (the smallest that malloc hands out), so fifty objects that
+// lose one each show 1,600.  Noise goes both ways: caches fill and empty, and malloc counts what
+// its thread cache holds back as used (some 800 bytes were seen).  So the line is drawn at three
+// quarters, and the calmest round counts.
 void hundred_times(const Life& life) {
   constexpr size_t kObjects = 50, kAllowed = kObjects * 32 * 3 / 4;
   constexpr int kRounds = 5;

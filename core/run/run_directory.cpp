@@ -125,6 +125,7 @@ void RunDirectory::write_status(const RunStatus& status) const {
   if (!status.message.empty()) out["message"] = status.message;
   out["scores"] = status.scores;
   out["measures"] = status.measures;
+  out["memory"] = status.memory;
   write_file(file("status.json"), to_json(out, 1) + "\n");
 }
 

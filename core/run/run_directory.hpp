@@ -31,6 +31,7 @@ struct RunStatus {
   double wall_seconds = 0;
   Value scores = Value::table();    // "ppl.perplexity" → 31.2
   Value measures = Value::table();  // what it took: "trainable", "peak_mib", "tokens_per_s"
+  Value memory = Value::table();    // peak tensor bytes of the steps: "measured", "planned"
 };
 
 /// Thread: [main-thread].

@@ -55,7 +55,8 @@ at::Tensor document_attention(const at::Tensor& q_BTHK,
                               const at::Tensor& k_BTGK,
                               const at::Tensor& v_BTGK,
                               const at::Tensor& offsets_S,
-                              double scale) {
+                              double scale,
+                              int64_t window) {
   const int64_t tokens = q_BTHK.size(0) * q_BTHK.size(1), repeat = q_BTHK.size(2) / k_BTGK.size(2);
   const auto flat = [&](const at::Tensor& x) {
     return x.reshape({tokens, x.size(2), x.size(3)}).transpose(0, 1);
@@ -65,8 +66,9 @@ at::Tensor document_attention(const at::Tensor& q_BTHK,
   const at::Tensor index = at::arange(tokens, offsets_S.options());
   const at::Tensor document =
       at::searchsorted(offsets_S, index, /*out_int32=*/false, /*right=*/true);
-  const at::Tensor visible = (document.unsqueeze(1) == document.unsqueeze(0))
-                                 .logical_and(index.unsqueeze(1) >= index.unsqueeze(0));
+  const at::Tensor age = index.unsqueeze(1) - index.unsqueeze(0);
+  at::Tensor visible = (document.unsqueeze(1) == document.unsqueeze(0)).logical_and(age >= 0);
+  if (window > 0) visible = visible.logical_and(age < window);
   const at::Tensor scores = at::matmul(q, k.transpose(1, 2)) * scale;
   const at::Tensor probabilities =
       at::softmax(scores.masked_fill(visible.logical_not(), -INFINITY), -1);

@@ -15,11 +15,12 @@ namespace mortise::ops {
 
 /// Shape of one document of one kv head for attention: L tokens, H query heads share one kv head.
 /// Strides are in floats between neighbouring tokens; query heads of the group are `head_dim`
-/// apart.
+/// apart.  A token sees `window` keys, its own included; 0: all before it.
 struct DocumentShape {
   int64_t length, heads, head_dim;
   int64_t q_stride, kv_stride;
   float scale;
+  int64_t window;
 };
 
 /// 16-bit elements as they stand in memory.

@@ -95,21 +95,41 @@ inline void tile_product(const float* a,
 
 inline int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
 
-// Calls f(j, lanes that are visible) over [0, count) in whole vectors: all ones but in the vector
-// that holds the border, and zero after it.
+// The keys [first, last) that a query sees.
+struct Span {
+  int64_t first, last;
+};
+
+// What the query at `place` sees, counted from the key at `origin`.
+inline Span seen_from(const DocumentShape& s, int64_t place, int64_t origin) {
+  const int64_t first = s.window == 0 ? 0 : place + 1 - s.window;
+  return {first < origin ? 0 : first - origin, place + 1 - origin};
+}
+
+// The first key that the queries from `place` on see, at a whole vector.
+inline int64_t first_seen(const DocumentShape& s, int64_t place) {
+  return seen_from(s, place, 0).first / W * W;
+}
+
+// Calls f(j, lanes that are visible) over [0, count) in whole vectors: all ones but in the vectors
+// that hold a border, and zero outside.
 template <class F>
-inline void each_visible(int64_t visible, int64_t count, F f) {
+inline void each_visible(Span seen, int64_t count, F f) {
   IVec lane;
   for (int32_t i = 0; i < W; ++i) lane[i] = i;
   const IVec all = lane >= 0;
+  const int64_t visible = seen.last;
   int64_t j = 0;
+  for (; j < seen.first; j += W)
+    f(j,
+      (lane >= static_cast<int32_t>(seen.first - j)) & (lane < static_cast<int32_t>(visible - j)));
   for (; j + W <= visible; j += W) f(j, all);
   for (; j < count; j += W) f(j, lane < static_cast<int32_t>(visible - j));
 }
 
 // Turns scores of one query into exp(score·scale − max), zero beyond the visible keys; returns the
 // sum and the log-sum-exp.
-inline float exp_row(float* row, int64_t visible, int64_t count, float scale, float* lse) {
+inline float exp_row(float* row, Span visible, int64_t count, float scale, float* lse) {
   const Vec low = splat(-__builtin_inff());
   Vec best = low, total{};
   each_visible(visible, count, [&](int64_t j, IVec seen) {
@@ -140,17 +160,28 @@ void attention(const DocumentShape& s,
   transpose_into(k, s.kv_stride, s.length, s.head_dim, padded, keys);
   for (int64_t head = 0; head < s.heads; ++head)
     each_tile(s.length, [&]<int R>(int64_t i) {
-      const int64_t at = i * s.q_stride + head * s.head_dim, count = whole_vectors(i + R);
+      const int64_t at = i * s.q_stride + head * s.head_dim, low = first_seen(s, i),
+                    count = whole_vectors(i + R) - low;
       prefetch_rows(q + at + R * s.q_stride, s.q_stride, s.head_dim);
       tile_product<R, false>(
-          q + at, s.q_stride, 1, keys, padded, s.head_dim, count, nullptr, p, padded);
+          q + at, s.q_stride, 1, keys + low, padded, s.head_dim, count, nullptr, p, padded);
       float inverse[R];
       for (int r = 0; r < R; ++r)
-        inverse[r] =
-            1.0f /
-            exp_row(p + r * padded, i + r + 1, count, s.scale, lse + head * s.length + i + r);
-      tile_product<R, false>(
-          p, padded, 1, v, s.kv_stride, i + R, s.head_dim, inverse, o + at, s.q_stride);
+        inverse[r] = 1.0f / exp_row(p + r * padded,
+                                    seen_from(s, i + r, low),
+                                    count,
+                                    s.scale,
+                                    lse + head * s.length + i + r);
+      tile_product<R, false>(p,
+                             padded,
+                             1,
+                             v + low * s.kv_stride,
+                             s.kv_stride,
+                             i + R - low,
+                             s.head_dim,
+                             inverse,
+                             o + at,
+                             s.q_stride);
     });
 }
 
@@ -163,7 +194,7 @@ inline float dot(const float* a, const float* b, int64_t n) {
 // p: scores → probabilities; ds: products of go and v → gradients of the scores.  Zero beyond the
 // visible keys.
 inline void score_gradients(
-    float* p, float* ds, int64_t visible, int64_t count, float scale, float lse, float delta) {
+    float* p, float* ds, Span visible, int64_t count, float scale, float lse, float delta) {
   each_visible(visible, count, [&](int64_t j, IVec seen) {
     const Vec probability = seen ? exp_vec(load(p + j) * scale - lse) : Vec{};
     store(p + j, probability);
@@ -181,7 +212,8 @@ struct BackwardHead {
 // The queries [first, first + rows) of one head: their gradients, and their part of those of keys
 // and values.
 void backward_strip(const DocumentShape& s, const BackwardHead& h, int64_t first, int64_t rows) {
-  const int64_t padded = h.padded, seen = first + rows, width = whole_vectors(seen);
+  const int64_t padded = h.padded, seen = first + rows, low = first_seen(s, first),
+                width = whole_vectors(seen) - low;
   each_tile(rows, [&]<int R>(int64_t row) {
     const int64_t i = first + row, at = i * s.q_stride;
     float *p = h.p + row * padded, *ds = h.ds + row * padded;
@@ -189,19 +221,33 @@ void backward_strip(const DocumentShape& s, const BackwardHead& h, int64_t first
     for (const float* stream : streams)
       prefetch_rows(stream + at + R * s.q_stride, s.q_stride, s.head_dim);
     tile_product<R, false>(
-        h.q + at, s.q_stride, 1, h.keys, padded, s.head_dim, width, nullptr, p, padded);
+        h.q + at, s.q_stride, 1, h.keys + low, padded, s.head_dim, width, nullptr, p, padded);
     tile_product<R, false>(
-        h.go + at, s.q_stride, 1, h.values, padded, s.head_dim, width, nullptr, ds, padded);
+        h.go + at, s.q_stride, 1, h.values + low, padded, s.head_dim, width, nullptr, ds, padded);
     for (int r = 0; r < R; ++r) {
       const float delta = dot(h.o + at + r * s.q_stride, h.go + at + r * s.q_stride, s.head_dim);
-      score_gradients(
-          p + r * padded, ds + r * padded, i + r + 1, width, s.scale, h.lse[i + r], delta);
+      score_gradients(p + r * padded,
+                      ds + r * padded,
+                      seen_from(s, i + r, low),
+                      width,
+                      s.scale,
+                      h.lse[i + r],
+                      delta);
     }
-    tile_product<R, false>(
-        ds, padded, 1, h.k, s.kv_stride, i + R, s.head_dim, nullptr, h.gq + at, s.q_stride);
+    tile_product<R, false>(ds,
+                           padded,
+                           1,
+                           h.k + low * s.kv_stride,
+                           s.kv_stride,
+                           i + R - low,
+                           s.head_dim,
+                           nullptr,
+                           h.gq + at,
+                           s.q_stride);
   });
   const int64_t at = first * s.q_stride;
-  each_tile(seen, [&]<int R>(int64_t j) {  // R keys: sums over the strip's queries
+  float *gk = h.gk + low * s.kv_stride, *gv = h.gv + low * s.kv_stride;
+  each_tile(seen - low, [&]<int R>(int64_t j) {  // R keys: sums over the strip's queries
     tile_product<R, true>(h.ds + j,
                           1,
                           padded,
@@ -210,7 +256,7 @@ void backward_strip(const DocumentShape& s, const BackwardHead& h, int64_t first
                           rows,
                           s.head_dim,
                           nullptr,
-                          h.gk + j * s.kv_stride,
+                          gk + j * s.kv_stride,
                           s.kv_stride);
     tile_product<R, true>(h.p + j,
                           1,
@@ -220,7 +266,7 @@ void backward_strip(const DocumentShape& s, const BackwardHead& h, int64_t first
                           rows,
                           s.head_dim,
                           nullptr,
-                          h.gv + j * s.kv_stride,
+                          gv + j * s.kv_stride,
                           s.kv_stride);
   });
 }

@@ -42,6 +42,7 @@ constexpr Choice kChoices[] = {
     {"adapter", "prefix", "--set 'adapter={type=\"prefix\",tokens=4}'"},
     {"adapter", "prompt", "--set 'adapter={type=\"prompt\",tokens=4}'"},
     {"parallel", "recompute", "--set 'parallel.p={type=\"recompute\"}'"},
+    {"memory", "offload", "--set 'parallel.o={type=\"offload\",min_bytes=0}'"},
     {"rows", "packing", "--set batch.packing=true"},
     {"layer", "moe", kMoe},
     {"layer", "dynamic_path", kDynamicPath},
@@ -105,7 +106,8 @@ class Pair {
     if (ran.code != 0) return "!";
     CHECK(std::isfinite(dev_perplexity(dir_)));
     std::string signs = "✓";
-    if (const Choice* other = beside("recompute")) signs += same_as_stored(*other);
+    for (const char* strategy : {"recompute", "offload"})
+      if (const Choice* other = beside(strategy)) signs += same_as_stored(*other);
     if (const Choice* other = beside("packing")) signs += same_as_unpacked(*other);
     if (merges(a_) || merges(b_)) signs += same_as_merged();
     if (is_half(a_) || is_half(b_)) signs += near_fp32(is_half(a_) ? b_ : a_);
@@ -209,7 +211,7 @@ constexpr const char* kHead =
     "component does by itself is tested one by one: the same bits twice, the same when resumed, "
     "its files read back.\n\n"
     "- ✓ trains, and resumes in the middle to the bits of the whole run\n"
-    "- R its weights are those of the run without recompute, bit for bit\n"
+    "- R its weights are those of the run without recompute, or without offload, bit for bit\n"
     "- U its scores with packed rows are those with one document a row\n"
     "- M its logits are those of the merged weights\n"
     "- H its scores are near those of fp32\n"

@@ -1,4 +1,6 @@
 // Export: what is written reads back, narrow types included, and a wrong folder is noticed.
+#include "mortise/torch/device.hpp"
+
 #include "core/engine/export/export_model.hpp"
 #include "tests/model/fixture.hpp"
 
@@ -20,7 +22,6 @@ TEST_SUITE("export") {
                                                nullptr,
                                                *architecture,
                                                *make_named<WeightFormat>("hf_safetensors"),
-                                               host(),
                                                temp.path,
                                                {});
       CHECK(report.verified_rows == 4);
@@ -48,7 +49,6 @@ TEST_SUITE("export") {
                                              nullptr,
                                              *architecture,
                                              *make_named<WeightFormat>("hf_safetensors"),
-                                             host(),
                                              temp.path,
                                              options);
     CHECK(report.largest_difference > 0);
@@ -58,6 +58,45 @@ TEST_SUITE("export") {
     CHECK((file.header().find("lm_head.weight") == nullptr));  // tied
     CHECK(parse_json(read_file(temp.path + "/config.json")).at("torch_dtype").as_string() ==
           "bfloat16");
+  }
+
+  TEST_CASE("the check holds no second model, and leaves the weights as they were") {
+    const testing::TempDir temp;
+    Value config = Value::table();
+    config["type"] = "cpu";
+    const auto device = mortise::make<mortise::Device>(host(), config, {});  // counts tensor memory
+    Value spec = tiny_llama_spec();
+    for (auto& [name, layer] : spec["layer"].as_table()) layer["repeat"] = 160;
+    const auto model = build_tiny(spec);
+    int64_t bytes = 0;
+    std::vector<at::Tensor> before;
+    for (const NamedTensor& tensor : model->tensors()) {
+      bytes += static_cast<int64_t>(tensor.tensor.nbytes());
+      before.push_back(tensor.tensor.detach().clone());
+    }
+    CHECK(bytes > 1'000'000);  // the activations of the check are a tenth of it
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      CAPTURE(at::toString(dtype));
+      ExportOptions options;
+      options.dtype = dtype;
+      device->reset_peak();
+      const int64_t now = device->memory().current_bytes;
+      const ExportReport report = export_model(*model,
+                                               spec,
+                                               Value(),
+                                               nullptr,
+                                               *make_named<Architecture>("llama"),
+                                               *make_named<WeightFormat>("hf_safetensors"),
+                                               temp.path + "/" + at::toString(dtype),
+                                               options);
+      CHECK(report.verified_rows == 4);
+      CHECK((report.largest_difference == 0) == (dtype == at::kFloat));
+      INFO(bytes, " bytes of weights, ", device->memory().peak_bytes - now, " more at the peak");
+      CHECK(device->memory().peak_bytes - now < bytes / 4);
+      size_t i = 0;
+      for (const NamedTensor& tensor : model->tensors())
+        CHECK(at::equal(tensor.tensor.detach(), before[i++]));
+    }
   }
 
   TEST_CASE("a model that the architecture cannot express is refused before anything is written") {
@@ -72,7 +111,6 @@ TEST_SUITE("export") {
                    nullptr,
                    *architecture,
                    *make_named<WeightFormat>("hf_safetensors"),
-                   host(),
                    temp.path,
                    {});
     });

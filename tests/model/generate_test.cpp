@@ -93,6 +93,26 @@ TEST_SUITE("generate.generator") {
     }
   }
 
+  TEST_CASE("beyond three times a sliding window the tokens are those of the full forward") {
+    const auto model = open_model(golden_folder("mistral"), host(), catalog()).model;
+    constexpr int64_t kWindow = 6;  // of this golden
+    std::vector<int32_t> prompt;
+    for (int32_t i = 0; i < 2 * kWindow + 1; ++i) prompt.push_back((7 * i + 3) % 50);
+    GenerateOptions greedy;
+    greedy.max_new_tokens = 3 * kWindow + 2;
+    const Continuation got = generate(*model, {prompt}, greedy).front();
+    REQUIRE(static_cast<int64_t>(got.ids.size()) == greedy.max_new_tokens);
+    const c10::InferenceMode inference;
+    std::vector<int32_t> all = prompt;
+    for (const int32_t id : got.ids) {
+      const at::Tensor ids_BT =
+          at::tensor(std::vector<int64_t>(all.begin(), all.end())).unsqueeze(0);
+      const at::Tensor hidden_BTD = model->forward(plain_batch(ids_BT)).hidden_BTD;
+      CHECK(model->head().logits(hidden_BTD.select(1, -1)).argmax().item<int64_t>() == id);
+      all.push_back(id);
+    }
+  }
+
   TEST_CASE("equal prompts draw from their own streams, and a seed repeats") {
     const auto model = build_tiny(tiny_spec());
     const std::vector<std::vector<int32_t>> prompts = {{1, 2, 3}, {1, 2, 3}};

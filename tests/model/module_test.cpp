@@ -154,6 +154,58 @@ TEST_SUITE("sdk.kv_cache") {
     CHECK(at::equal(cache.append(0, two, two).first.flatten(), at::tensor({1.f, 2.f, 2.f})));
   }
 
+  TEST_CASE("a window gives the last tokens before the new ones, whatever the chunks") {
+    at::manual_seed(3);
+    const int64_t total = 400;
+    const at::Tensor k = at::randn({2, total, 2, 3}), v = at::randn({2, total, 2, 3});
+    for (const int64_t window : {1, 2, 7, 40, 399, 400, 1000}) {
+      KvCache cache(1, total);
+      for (int64_t step = 0; cache.length() < total; ++step) {
+        constexpr int64_t kCounts[] = {60, 1, 1, 3, 1, 45, 1};  // chunks beyond the buffer too
+        const int64_t past = cache.length(), seen = std::min(past, window - 1),
+                      count = std::min(kCounts[step % 7], total - past);
+        const auto [got_k, got_v] =
+            cache.append(0, k.narrow(1, past, count), v.narrow(1, past, count), window);
+        CAPTURE(window);
+        CAPTURE(past);
+        REQUIRE(at::equal(got_k, k.narrow(1, past - seen, seen + count)));
+        REQUIRE(at::equal(got_v, v.narrow(1, past - seen, seen + count)));
+        cache.advance(count);
+      }
+    }
+  }
+
+  TEST_CASE("a window keeps its own tokens and an eighth more, not the whole sequence") {
+    const auto bytes_of = [](int64_t window, bool forgets) {
+      KvCache cache(1, 8192, forgets);
+      const at::Tensor x = at::zeros({1, 8192, 2, 4});
+      cache.append(0, x, x, window);
+      return cache.bytes();
+    };
+    const int64_t token = 2 * 2 * 4 * 4;  // bytes of one key and one value
+    CHECK(bytes_of(0, true) == 8192 * token);
+    CHECK(bytes_of(1024, true) == (1023 + 128 + 32) * token);
+    CHECK(bytes_of(1024, false) == 8192 * token);
+  }
+
+  TEST_CASE(
+      "truncate behind what a window dropped is refused, and a cache that forgets nothing can") {
+    const at::Tensor x = at::arange(300, at::kFloat).view({1, 300, 1, 1});
+    for (const bool forgets : {true, false}) {
+      KvCache cache(1, 310, forgets);
+      cache.append(0, x, x, 5);
+      cache.advance(300);
+      if (forgets) {
+        CHECK_THROWS_WITH_AS(cache.truncate(120), doctest::Contains("forgets = false"), Error);
+        continue;
+      }
+      cache.truncate(120);
+      const at::Tensor one = at::full({1, 1, 1, 1}, -1.0);
+      CHECK(at::equal(cache.append(0, one, one, 5).first.flatten(),
+                      at::tensor({116.f, 117.f, 118.f, 119.f, -1.f})));
+    }
+  }
+
   TEST_CASE("a full cache says so with both numbers") {
     KvCache cache(1, 2);
     const at::Tensor three = at::ones({1, 3, 1, 1});

@@ -128,8 +128,8 @@ TEST_SUITE("model.parity") {
   }
 
   // Another number of rows makes the matrix products add in another order, so fp32 can only agree
-  // to rounding: 1e-6 of the largest logit.  That nothing but rounding differs is what the same
-  // comparison in fp64 shows.
+  // to rounding: 3e-6 of the largest logit (how much depends on the processor).  That nothing but
+  // rounding differs is what the same comparison in fp64 shows.
   TEST_CASE("a cached forward equals an uncached one, in chunks and token by token") {
     const c10::InferenceMode inference;
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
@@ -142,7 +142,7 @@ TEST_SUITE("model.parity") {
         const at::Tensor whole =
             opened.model->head().logits(opened.model->forward(plain_batch(ids_BT)).hidden_BTD);
         const at::Tensor parts = cached_logits(*opened.model, ids_BT);
-        const double tolerance = dtype == at::kDouble ? 1e-12 : 1e-6;
+        const double tolerance = dtype == at::kDouble ? 1e-12 : 3e-6;
         MORTISE_CHECK_CLOSE(parts, whole, 0, tolerance * whole.abs().max().item<double>());
       }
     }

@@ -215,6 +215,62 @@ TEST_SUITE("sdk.ops") {
     }
   }
 
+  TEST_CASE("document attention with a window equals its twin") {
+    at::manual_seed(14);
+    const at::Tensor offsets = at::tensor({0, 1, 3, 20, 37, 110, 190}, at::kLong);
+    for (const int64_t window : {1, 2, 7, 16, 33, 72, 73, 80, 500})
+      for (const int64_t head_dim : {5, 32}) {
+        CAPTURE(window);
+        CAPTURE(head_dim);
+        check_twins(
+            [&](const Tensors& t) {
+              return ops::document_attention(t[0], t[1], t[2], offsets, 0.3, window);
+            },
+            [&](const Tensors& t) {
+              return ops::eager::document_attention(t[0], t[1], t[2], offsets, 0.3, window);
+            },
+            {random({2, 95, 6, head_dim}),
+             random({2, 95, 2, head_dim}),
+             random({2, 95, 2, head_dim})},
+            5e-5,
+            5e-5);
+      }
+  }
+
+  TEST_CASE("a window that no document exceeds changes no bit") {
+    at::manual_seed(15);
+    const at::Tensor offsets = at::tensor({0, 13, 90}, at::kLong);
+    const Tensors inputs = {random({1, 90, 4, 24}), random({1, 90, 4, 24}), random({1, 90, 4, 24})};
+    const auto with = [&](int64_t window) {
+      return run(
+          [&](const Tensors& t) {
+            return ops::document_attention(t[0], t[1], t[2], offsets, 0.2, window);
+          },
+          inputs,
+          at::kFloat);
+    };
+    const Result all = with(0), wide = with(77), narrow = with(76);
+    CHECK(at::equal(all.value, wide.value));
+    for (size_t i = 0; i < 3; ++i) CHECK(at::equal(all.grads[i], wide.grads[i]));
+    CHECK_FALSE(at::equal(all.value, narrow.value));
+  }
+
+  TEST_CASE("a window of one token returns its value, and no key is trained by it") {
+    at::manual_seed(16);
+    const Result one = run(
+        [](const Tensors& t) {
+          return ops::document_attention(
+              t[0], t[1], t[2], at::tensor({0, 41}, at::kLong), 0.5, /*window=*/1);
+        },
+        {random({1, 41, 2, 8}), random({1, 41, 2, 8}), random({1, 41, 2, 8})},
+        at::kFloat);
+    at::manual_seed(16);
+    random({1, 41, 2, 8});
+    random({1, 41, 2, 8});
+    MORTISE_CHECK_CLOSE(one.value, random({1, 41, 2, 8}).to(at::kFloat), 1e-6, 1e-6);
+    MORTISE_CHECK_CLOSE(one.grads[1], at::zeros({1, 41, 2, 8}), 0, 1e-5);
+  }
+
   TEST_CASE("document attention refuses borders that do not cover the tokens") {
     const at::Tensor x = at::zeros({1, 4, 2, 8});
     CHECK_THROWS(ops::document_attention(x, x, x, at::tensor({0, 3}, at::kLong), 1));

@@ -9,12 +9,6 @@ namespace mortise::core {
 
 namespace {
 
-int64_t row_length(std::span<const Piece> row) {
-  int64_t length = 0;
-  for (const Piece& piece : row) length += piece.length;
-  return length;
-}
-
 /// The entries of the documents; undefined when there are none.
 template <class T>
 at::Tensor pick(const std::vector<T>& list,
@@ -27,6 +21,12 @@ at::Tensor pick(const std::vector<T>& list,
 }
 
 }  // namespace
+
+int64_t row_length(std::span<const Piece> row) {
+  int64_t length = 0;
+  for (const Piece& piece : row) length += piece.length;
+  return length;
+}
 
 ObjectiveInput objective_input(const Batch& batch, const at::Tensor& hidden_BTD, Head& head) {
   ObjectiveInput input;

@@ -26,6 +26,9 @@ struct Batch {
   }
 };
 
+/// Inputs of a row, without padding.
+int64_t row_length(std::span<const Piece> row);
+
 /// What an objective sees of a batch, besides normaliser, scale and references.
 /// Shapes: hidden_BTD.   Thread: [train-thread].
 ObjectiveInput objective_input(const Batch& batch, const at::Tensor& hidden_BTD, Head& head);

@@ -1,6 +1,10 @@
 // Export and its check: the folder is opened again as a stranger would, and the logits of random
 // rows are compared.
 //
+// No second model is held for it: every tensor is read back through the name map and compared, and
+// then one part of the model after another (embedding, a layer, the final norm, the head) holds
+// what was read while it runs.
+//
 // With the model's own dtype they must be equal bit for bit.  With a narrower one the reread
 // weights must equal the rounded ones exactly, and the logits may move by what rounding does
 // (bounded loosely; the figure is reported).
@@ -8,6 +12,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -64,37 +70,69 @@ at::Tensor logits_of(LanguageModel& model, const at::Tensor& ids_BT) {
 }
 
 void check_weights(const LanguageModel& model,
-                   const LanguageModel& reread,
+                   const WeightSource& read,
                    at::ScalarType dtype,
                    const std::string& directory) {
-  const std::vector<NamedTensor> ours = model.base_tensors(), theirs = reread.tensors();
-  for (size_t i = 0; i < ours.size(); ++i) {
-    const at::Tensor rounded =
-        ours[i].tensor.detach().to(at::kCPU, dtype).to(theirs[i].tensor.scalar_type());
-    if (!at::equal(rounded, theirs[i].tensor.detach()))
-      fail(directory, ours[i].name + " has other values");
+  for (const NamedTensor& ours : model.base_tensors()) {
+    const at::ScalarType own = ours.tensor.scalar_type();
+    const at::Tensor rounded = ours.tensor.detach().to(at::kCPU, dtype).to(own);
+    if (!at::equal(rounded, read(ours.name).to(own)))
+      fail(directory, ours.name + " has other values");
   }
+}
+
+/// While it lives, the tensors of one part of the model hold what was read; then their own again.
+class Replaced {
+ public:
+  Replaced(const LanguageModel& model, const WeightSource& read, const std::string& part) {
+    std::set<std::string> tied;  // the part's own, kept elsewhere
+    for (const auto& [alias, owner] : model.ties())
+      if (alias.starts_with(part + ".")) tied.insert(owner);
+    for (const NamedTensor& tensor : model.base_tensors()) {
+      if (!tensor.name.starts_with(part + ".") && !tied.contains(tensor.name)) continue;
+      own_.emplace_back(tensor.tensor.detach(), tensor.tensor.detach().clone());
+      own_.back().first.copy_(read(tensor.name));
+    }
+  }
+
+  ~Replaced() {
+    for (auto& [tensor, own] : own_) tensor.copy_(own);
+  }
+
+  Replaced(const Replaced&) = delete;
+  Replaced& operator=(const Replaced&) = delete;
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> own_;
+};
+
+/// Logits of the model with the weights that were read: one part after another holds them.
+at::Tensor reread_logits(LanguageModel& model, const WeightSource& read, const at::Tensor& ids_BT) {
+  std::unique_ptr<Replaced> part;
+  const auto before = [&](const std::string& path) {
+    part.reset();
+    part = std::make_unique<Replaced>(model, read, path);
+  };
+  const at::Tensor hidden_BTD = model.forward(plain_batch(ids_BT), before).hidden_BTD;
+  before("lm_head");
+  return model.head().logits(hidden_BTD.flatten(0, 1)).to(at::kFloat);
 }
 
 ExportReport verify(LanguageModel& model,
                     const Value& spec,
                     const Architecture& architecture,
                     const WeightFormat& format,
-                    Host& host,
                     const std::string& directory,
                     const ExportOptions& options) {
   const at::NoGradGuard no_grad;
   const at::ScalarType own_dtype = model.parameters().front().tensor.scalar_type();
-  BuildContext build;
-  build.dtype = own_dtype;
-  const std::shared_ptr<LanguageModel> reread = LanguageModel::build(spec, host, build);
-  load_weights(*reread, *format.open(directory), architecture, spec);
-  check_weights(model, *reread, options.dtype, directory);
+  const std::unique_ptr<WeightReader> reader = format.open(directory);
+  const WeightSource read = weight_source(model, *reader, architecture, spec);
+  check_weights(model, read, options.dtype, directory);
   const bool was_training = model.is_training();
   model.train(false);
-  reread->train(false);
   const at::Tensor ids_BT = random_rows(options.verify, sample_length(model), model.vocab());
-  const at::Tensor expected = logits_of(model, ids_BT), found = logits_of(*reread, ids_BT);
+  const at::Tensor expected = logits_of(model, ids_BT), found = reread_logits(model, read, ids_BT);
   model.train(was_training);
   ExportReport report;
   report.verified_rows = options.verify;
@@ -161,7 +199,6 @@ ExportReport export_model(LanguageModel& model,
                           const Tokenizer* tokenizer,
                           const Architecture& architecture,
                           const WeightFormat& format,
-                          Host& host,
                           const std::string& directory,
                           const ExportOptions& options) {
   std::filesystem::create_directories(directory);
@@ -169,8 +206,7 @@ ExportReport export_model(LanguageModel& model,
   save_weights(
       model, directory, format, architecture, spec, options.dtype, token_ids(hf_config, tokenizer));
   ExportReport report;
-  if (options.verify > 0)
-    report = verify(model, spec, architecture, format, host, directory, options);
+  if (options.verify > 0) report = verify(model, spec, architecture, format, directory, options);
   for (const NamedTensor& tensor : model.base_tensors())
     report.parameters += tensor.is_buffer ? 0 : tensor.tensor.numel();
   return report;

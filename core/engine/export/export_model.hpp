@@ -51,7 +51,6 @@ ExportReport export_model(LanguageModel& model,
                           const Tokenizer* tokenizer,
                           const Architecture& architecture,
                           const WeightFormat& format,
-                          Host& host,
                           const std::string& directory,
                           const ExportOptions& options);
 

@@ -101,7 +101,6 @@ int run_export(const EngineCall& call) {
                                            opened.tokenizer.get(),
                                            *architecture,
                                            *format,
-                                           *call.host,
                                            to,
                                            how);
   if (!options.get("json", false)) {

@@ -159,12 +159,15 @@ BlockInput LanguageModel::stack_input(const TokenBatch& batch) {
   return in;
 }
 
-HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
+HiddenOutput LanguageModel::forward(const TokenBatch& batch,
+                                    const std::function<void(const std::string&)>& before) {
   check(batch);
   HiddenOutput out;
+  if (before) before("model.embed_tokens");
   BlockInput in = stack_input(batch);
   const int64_t num_tokens = in.x_BTD.size(1);
   for (size_t i = 0; i < layers_.size(); ++i) {
+    if (before) before(fmt::format("model.layers.{}", i));
     BlockOutput block = run_unit(static_cast<int64_t>(i), in);
     in.x_BTD = std::move(block.x_BTD);
     const auto collect = [i](std::vector<NamedValue>& from, std::vector<NamedValue>& into) {
@@ -177,6 +180,7 @@ HiddenOutput LanguageModel::forward(const TokenBatch& batch) {
   }
   if (batch.cache != nullptr) batch.cache->advance(num_tokens);
   if (adapter_ != nullptr) in.x_BTD = adapter_->after_stack(in.x_BTD);
+  if (before) before("model.norm");
   out.hidden_BTD = for_head(norm_->forward(in_dtype(in.x_BTD, norm_dtype_)));
   return out;
 }
@@ -221,7 +225,7 @@ void LanguageModel::start_adapter_from(const at::Tensor& ids_1P) {
   train(false);
   const std::shared_ptr<Adapter> adapter = std::exchange(adapter_, nullptr);
   TokenBatch batch = plain_batch(ids_1P);
-  KvCache cache(num_layers(), ids_1P.size(1));
+  KvCache cache(num_layers(), ids_1P.size(1), /*forgets=*/false);
   batch.cache = &cache;
   forward(batch);
   adapter_ = adapter;

@@ -55,8 +55,11 @@ class LanguageModel final : public Module {
                                               Host& host,
                                               const BuildContext& build);
 
+  /// `before` is told the path of each part that runs next: "model.embed_tokens", "model.layers.0",
+  /// …, "model.norm".
   /// Throws: DataError on an id outside the vocabulary; Error on a position beyond max_seq_len().
-  HiddenOutput forward(const TokenBatch& batch);
+  HiddenOutput forward(const TokenBatch& batch,
+                       const std::function<void(const std::string&)>& before = {});
 
   /// Puts on the adapter that `make` returns; what it adds is no part of the base from now on.
   void attach(const std::function<std::shared_ptr<Adapter>(LanguageModel&)>& make);
@@ -153,6 +156,17 @@ void initialise(LanguageModel& model,
                 double std,
                 bool scale_residual,
                 Initialise which = Initialise::All);
+
+/// Gives one of our tensors from a directory: a view of its mapped file where the name map allows.
+using WeightSource = std::function<at::Tensor(const std::string& ours)>;
+
+/// Checks all names and shapes of a directory; reads nothing yet.  Lifetime: the reader outlives
+/// it. Throws: as load_weights.
+WeightSource weight_source(const LanguageModel& model,
+                           const WeightReader& reader,
+                           const Architecture& architecture,
+                           const Value& spec,
+                           bool with_adapter = false);
 
 /// Streams weights from a directory through an architecture's name map; converts to the model's
 /// dtype. An adapter is left as it is, unless `with_adapter`.  Memory: the model and one tensor.

@@ -267,26 +267,35 @@ Value config_of(const Architecture& architecture,
 
 }  // namespace
 
+WeightSource weight_source(const LanguageModel& model,
+                           const WeightReader& reader,
+                           const Architecture& architecture,
+                           const Value& spec,
+                           bool with_adapter) {
+  const Stored stored(reader);
+  std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec, &stored);
+  const std::vector<NamedTensor> wanted = with_adapter ? model.tensors() : model.base_tensors();
+  std::set<std::string> aliases;
+  for (const auto& [alias, owner] : model.ties()) aliases.insert(alias);
+  check_weights(wanted, rules, stored, aliases, architecture.ignored());
+  check_aliases(model, rules, stored);
+  return [stored, rules = std::move(rules)](const std::string& ours) {
+    const TensorRule& rule = rules.at(ours);
+    std::vector<at::Tensor> theirs;
+    for (const std::string& name : rule.theirs) theirs.push_back(stored.tensor(name));
+    return ours_from(rule, theirs);
+  };
+}
+
 void load_weights(LanguageModel& model,
                   const WeightReader& reader,
                   const Architecture& architecture,
                   const Value& spec,
                   bool with_adapter) {
   const at::NoGradGuard no_grad;
-  const Stored stored(reader);
-  const std::map<std::string, TensorRule> rules = rules_by_name(architecture, spec, &stored);
-  const std::vector<NamedTensor> wanted = with_adapter ? model.tensors() : model.base_tensors();
-  std::set<std::string> aliases;
-  for (const auto& [alias, owner] : model.ties()) aliases.insert(alias);
-  check_weights(wanted, rules, stored, aliases, architecture.ignored());
-  check_aliases(model, rules, stored);
-  for (const NamedTensor& tensor : wanted) {
-    const TensorRule& rule = rules.at(tensor.name);
-    std::vector<at::Tensor> theirs;
-    for (const std::string& name : rule.theirs) theirs.push_back(stored.tensor(name));
-    at::Tensor target = tensor.tensor;
-    target.copy_(ours_from(rule, theirs));
-  }
+  const WeightSource read = weight_source(model, reader, architecture, spec, with_adapter);
+  for (NamedTensor& tensor : with_adapter ? model.tensors() : model.base_tensors())
+    tensor.tensor.copy_(read(tensor.name));
 }
 
 void check_writable(const LanguageModel& model,

@@ -109,7 +109,7 @@ void TrainJob::prepare() {
             space_.rows->num_rows(),
             seconds_since(begin));
   const Value* notes = call_.options->find("notes");
-  plan_ = make_plan(space_, *call_.host, notes == nullptr ? Value::table() : *notes);
+  plan_ = make_plan(space_, notes == nullptr ? Value::table() : *notes);
   if (!resume_) write_file(directory_.file("plan.txt"), plan_.text);
   progress_.event("plan", plan_.text, plan_.value);
   if (plan_.memory.peak >= space_.device->total_bytes())
@@ -394,6 +394,7 @@ void TrainJob::finish(std::string_view status) {
   status_.measures = Value::Table{{"trainable", plan_.trainable},
                                   {"peak_mib", static_cast<double>(train_peak_) / (1 << 20)},
                                   {"tokens_per_s", std::round(tokens_per_second())}};
+  status_.memory = Value::Table{{"measured", train_peak_}, {"planned", plan_.memory.peak}};
   directory_.write_status(status_);
   fields["status"] = status_.status;
   fields["scores"] = status_.scores;

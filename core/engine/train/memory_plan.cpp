@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <numeric>
+#include <optional>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -26,24 +27,19 @@ struct UnitCost {
   int64_t parameters = 0;      // bytes of its trainable parameters, as many of their gradients
 };
 
-class Meter {
- public:
-  explicit Meter(Device& device) : device_(device) {}
+struct Meter {
+  Device& device;
 
-  int64_t now() const { return device_.memory().current_bytes; }
+  int64_t now() const { return device.memory().current_bytes; }
 
-  int64_t peak() const { return device_.memory().peak_bytes; }
-
-  void reset() { device_.reset_peak(); }
-
- private:
-  Device& device_;
+  int64_t peak() const { return device.memory().peak_bytes; }
 };
 
-int64_t trainable_bytes(const Module& module) {
+int64_t bytes_of(const std::vector<NamedTensor>& tensors, bool trainable_only) {
   int64_t bytes = 0;
-  for (const NamedTensor& tensor : module.parameters())
-    if (tensor.tensor.requires_grad()) bytes += static_cast<int64_t>(tensor.tensor.nbytes());
+  for (const NamedTensor& tensor : tensors)
+    if (!trainable_only || tensor.tensor.requires_grad())
+      bytes += static_cast<int64_t>(tensor.tensor.nbytes());
   return bytes;
 }
 
@@ -67,17 +63,16 @@ int64_t half_elements(const Module& module) {
 template <class Forward>
 UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
   UnitCost cost;
-  cost.parameters = trainable_bytes(module);
+  cost.parameters = bytes_of(module.parameters(), true);
   const int64_t before = meter.now();
-  meter.reset();
+  meter.device.reset_peak();
   at::Tensor output = forward();
   cost.kept = meter.now() - before;
   cost.forward_extra = meter.peak() - meter.now();
   if (output.requires_grad()) {
     const int64_t begin = meter.now();
-    at::Tensor gradient =
-        at::ones_like(output);  // what comes from above is alive in a real backward pass too
-    meter.reset();
+    at::Tensor gradient = at::ones_like(output);  // from above: alive in a real one too
+    meter.device.reset_peak();
     output.backward(gradient);
     cost.backward_extra = meter.peak() - begin;
   }
@@ -89,20 +84,45 @@ UnitCost measure(Meter& meter, const Module& module, const Forward& forward) {
 }
 
 struct Costs {
-  UnitCost embedding, norm, objective;
-  std::map<std::string, UnitCost> layers;             // by table
-  int64_t optimizer_bytes = 0, optimizer_stated = 0;  // of the sample: measured, by its state()
-  int64_t optimizer_extra = 0;                        // while it steps
-  int64_t sample_elements = 0;
+  std::vector<UnitCost> units;  // embedding, layers, norm, objective
   int64_t batch = 0;
 };
 
-Batch first_batch(const Workspace& space) {
+struct OptimizerCosts {
+  int64_t bytes = 0, stated = 0;  // of the sample: measured, by its state()
+  int64_t extra = 0;              // while it steps
+  int64_t sample_elements = 0;
+};
+
+/// Rows of the micro-batches that may need most: of the one with most tokens, padding included, and
+/// for each kind of row of the one with most tokens of that kind.
+std::set<std::vector<int64_t>> largest_batches(const Workspace& space) {
+  const BatchTable& table = space.tables.batch;
   const RowOrder order = make_order(space);
-  std::vector<int64_t> indices;
-  for (int64_t i = 0; i < std::min(space.tables.batch.micro, space.tables.batch.global); ++i)
-    indices.push_back(order.at(i));
-  return make_batch(space.tokens, *space.rows, indices);
+  using Kind = std::optional<int64_t>;  // none: any row
+  std::map<Kind, std::pair<std::pair<int64_t, int64_t>, std::vector<int64_t>>> best;
+  // No further than some 50 ms take.
+  const int64_t end = std::min<int64_t>(1 << 18, space.total_steps * table.global);
+  for (int64_t begin = 0; begin < end;) {
+    const int64_t count = std::min(table.micro, table.global - begin % table.global);
+    int64_t width = 0, targets = 0;
+    std::vector<int64_t> rows;
+    std::map<Kind, int64_t> rows_of = {{Kind(), count}};
+    for (; static_cast<int64_t>(rows.size()) < count; ++begin) {
+      rows.push_back(order.at(begin));
+      const auto row = space.rows->row(rows.back());
+      width = std::max(width, row_length(row));
+      targets += space.rows->num_targets(rows.back());
+      if (!space.tokens.kinds.empty())
+        ++rows_of[space.tokens.kinds[static_cast<size_t>(row.front().document)]];
+    }
+    for (const auto& [kind, number] : rows_of)
+      if (const std::pair size(width * number, targets); size > best[kind].first)
+        best[kind] = {size, rows};
+  }
+  std::set<std::vector<int64_t>> distinct;
+  for (const auto& [kind, chosen] : best) distinct.insert(chosen.second);
+  return distinct;
 }
 
 // The specification with one layer of each table.
@@ -140,107 +160,149 @@ std::unique_ptr<Optimizer> make_optimizer(const Workspace& space, const Language
 void measure_optimizer(Meter& meter,
                        const Workspace& space,
                        const LanguageModel& model,
-                       Costs& costs) {
+                       OptimizerCosts& costs) {
   const int64_t parameters = 2 * 4 * trainable_elements(model);  // the slots' own tensors
   const int64_t before = meter.now();
   const auto optimizer = make_optimizer(space, model);
-  costs.optimizer_stated = state_bytes(*optimizer);
+  costs.stated = state_bytes(*optimizer);
   const at::NoGradGuard no_grad;
   optimizer->step({0});  // some make their state at the first step
-  costs.optimizer_bytes = meter.now() - before - parameters;
+  costs.bytes = meter.now() - before - parameters;
   const int64_t begin = meter.now();
-  meter.reset();
+  meter.device.reset_peak();
   optimizer->step({1});
-  costs.optimizer_extra = meter.peak() - begin;
+  costs.extra = meter.peak() - begin;
 }
 
 /// The whole model's: as its state on the meta device is to the sample's; by size where there is
 /// none before the first step.
-int64_t optimizer_bytes(const Workspace& space, const Costs& costs, const LanguageModel& whole) {
+int64_t optimizer_bytes(const Workspace& space,
+                        const OptimizerCosts& costs,
+                        const LanguageModel& whole) {
   double factor = static_cast<double>(trainable_elements(whole)) /
                   static_cast<double>(std::max<int64_t>(1, costs.sample_elements));
-  if (costs.optimizer_stated > 0)
+  if (costs.stated > 0)
     factor = static_cast<double>(state_bytes(*make_optimizer(space, whole))) /
-             static_cast<double>(costs.optimizer_stated);
-  return static_cast<int64_t>(static_cast<double>(costs.optimizer_bytes) * factor);
+             static_cast<double>(costs.stated);
+  return static_cast<int64_t>(static_cast<double>(costs.bytes) * factor);
 }
 
-Costs measure_units(const Workspace& space, Host& host) {
-  Costs costs;
-  Meter meter(*space.device);
-  const int64_t before_batch = meter.now();
-  const Batch batch = first_batch(space);
-  costs.batch = meter.now() - before_batch;
-  const auto model = build_model(space, one_of_each(space.model_spec), space.device->device());
-  initialise(*model, 1, 0.02, false);
-  const auto objective = make<Objective>(host, space.recipe.at("objective"), {});
+/// A model with one layer of each kind, to measure them on, and what wraps the units of the whole.
+struct Sample {
+  std::shared_ptr<LanguageModel> model;
+  std::vector<std::shared_ptr<Parallel>> strategies;
+};
+
+Sample make_sample(const Workspace& space, int64_t num_layers) {
+  Sample sample;
+  sample.model = build_model(space, one_of_each(space.model_spec), space.device->device());
+  initialise(*sample.model, 1, 0.02, false);
+  sample.strategies = make_strategies(space, num_layers, *sample.model);
+  return sample;
+}
+
+/// What the first unit of the sample reads.
+BlockInput unit_input(const Workspace& space, LanguageModel& model, const Batch& batch) {
   const at::TensorOptions options = at::TensorOptions()
                                         .dtype(scalar_type_of(space.tables.run.dtype))
                                         .device(space.device->device());
+  const at::Tensor& ids_BT = batch.tokens.ids_BT;
   BlockInput in;
   in.positions_BT = batch.tokens.positions_BT;
   in.segments_BT = batch.tokens.segments_BT;
   in.offsets_S = batch.tokens.offsets_S;
   in.kinds_B = batch.tokens.kinds_B;
-  in.x_BTD =
-      at::randn({batch.tokens.ids_BT.size(0), batch.tokens.ids_BT.size(1), model->width()}, options)
-          .set_requires_grad(true);
-  if (model->has_adapter()) {  // virtual tokens make the rows longer
-    model->adapter()->before_stack(in, batch.tokens.ids_BT);
-    in.x_BTD = in.x_BTD.detach().set_requires_grad(true);
-  }
-  int64_t layer_index = 0;
-  model->visit([&](const std::string& path, Module& module) {
-    if (auto* embedding = dynamic_cast<Embedding*>(&module)) {
-      costs.embedding = measure(meter, module, [&] {
+  in.x_BTD = at::randn({ids_BT.size(0), ids_BT.size(1), model.width()}, options);
+  if (model.has_adapter()) model.adapter()->before_stack(in, ids_BT);  // makes the rows longer
+  in.x_BTD = in.x_BTD.detach().set_requires_grad(true);
+  return in;
+}
+
+/// One layer, as its unit runs.
+UnitCost measure_layer(
+    Meter& meter, Layer& layer, const UnitRunner& unit, const BlockInput& in, bool is_wrapped) {
+  UnitCost cost = measure(meter, layer, [&] { return unit(in).x_BTD; });
+  in.x_BTD.mutable_grad().reset();
+  if (!is_wrapped) return cost;
+  // A strategy may keep the input of a unit elsewhere: what a second one adds, the first's output
+  // gone.
+  BlockInput next = in;
+  next.x_BTD = unit(in).x_BTD;
+  const int64_t before = meter.now();
+  at::Tensor output = unit(next).x_BTD;
+  next.x_BTD.reset();
+  cost.kept = meter.now() - before;
+  return cost;
+}
+
+/// The units of the whole model, in order, on one micro-batch.
+Costs measure_units(const Workspace& space,
+                    const Sample& sample,
+                    const LanguageModel& whole,
+                    const std::vector<int64_t>& rows) {
+  Costs costs;
+  Meter meter{*space.device};
+  const int64_t before = meter.now();
+  const Batch batch = make_batch(space.tokens, *space.rows, rows);
+  costs.batch = meter.now() - before;
+  const auto objective = make<Objective>(*space.host, space.recipe.at("objective"), {});
+  LanguageModel& model = *sample.model;
+  BlockInput in = unit_input(space, model, batch);
+  std::map<std::string, std::pair<Layer*, int64_t>> layers;  // by table: place in the sample
+  model.visit([&](const std::string& path, Module& module) {
+    if (auto* embedding = dynamic_cast<Embedding*>(&module))
+      costs.units.push_back(measure(meter, module, [&] {
         return embedding->forward(batch.tokens.ids_BT, batch.tokens.positions_BT);
-      });
-    } else if (auto* layer = dynamic_cast<Layer*>(&module);
-               layer != nullptr &&
-               path == fmt::format("model.layers.{}", layer_index)) {  // none inside
-      const int64_t index = layer_index++;
-      costs.layers[model->layer_table(index)] =
-          measure(meter, *layer, [&] { return model->run_unit(index, in).x_BTD; });
-    }
-    in.x_BTD.mutable_grad().reset();
+      }));
+    const auto place = static_cast<int64_t>(layers.size());
+    if (auto* layer = dynamic_cast<Layer*>(&module);
+        layer != nullptr && path == fmt::format("model.layers.{}", place))  // none inside
+      layers[model.layer_table(place)] = {layer, place};
   });
-  if (model->has_adapter())
-    in.x_BTD =
-        model->adapter()->after_stack(in.x_BTD).detach().contiguous().set_requires_grad(true);
-  in.x_BTD = model->for_head(in.x_BTD).detach().set_requires_grad(true);
-  costs.objective = measure(meter, model->head(), [&] {
-    ObjectiveInput input = objective_input(batch, in.x_BTD, model->head());
+  std::map<std::string, UnitCost> known;  // by table and by what wraps the unit
+  for (int64_t i = 0; i < whole.num_layers(); ++i) {
+    std::string key = whole.layer_table(i);
+    const auto& [layer, place] = layers.at(key);
+    UnitRunner unit = [&model, at = place](const BlockInput& input) {
+      BlockInput own = input;
+      return model.run_unit(at, own);
+    };
+    for (const auto& strategy : sample.strategies) {
+      unit = strategy->wrap(i, std::move(unit));
+      key += unit.target_type().name();
+    }
+    if (!known.contains(key))
+      known[key] = measure_layer(meter, *layer, unit, in, !sample.strategies.empty());
+    costs.units.push_back(known.at(key));
+  }
+  if (model.has_adapter()) in.x_BTD = model.adapter()->after_stack(in.x_BTD);
+  in.x_BTD = model.for_head(in.x_BTD).detach().contiguous().set_requires_grad(true);
+  // The norm keeps its output; its input is the last layer's.
+  costs.units.push_back({.kept = static_cast<int64_t>(in.x_BTD.nbytes())});
+  costs.units.push_back(measure(meter, model.head(), [&] {
+    ObjectiveInput input = objective_input(batch, in.x_BTD, model.head());
     if (const Value* references = space.recipe.find("reference"))
       for (const auto& [name, table] : references->as_table())
-        input.references.push_back({name, input.hidden_ND.detach().clone(), &model->head()});
+        input.references.push_back({name, input.hidden_ND.detach().clone(), &model.head()});
     input.normaliser = static_cast<double>(std::max<int64_t>(1, batch.num_targets));
     return objective->forward(input).loss;
-  });
-  costs.norm.kept =
-      static_cast<int64_t>(in.x_BTD.nbytes());  // its output; its inputs are the last layer's
-  in.x_BTD.mutable_grad().reset();
-  costs.sample_elements = trainable_elements(*model);
-  measure_optimizer(meter, space, *model, costs);
+  }));
   return costs;
 }
 
 /// Plays one micro-batch after another through the stack; returns the highest mark.
-int64_t play(const Costs& costs,
-             const std::vector<const UnitCost*>& units,
-             int64_t resident,
-             int64_t gradients,
-             bool accumulates) {
+int64_t play(const Costs& costs, int64_t resident, int64_t gradients, bool accumulates) {
   int64_t peak = 0;
   for (int pass = 0; pass < (accumulates ? 2 : 1); ++pass) {
     int64_t now = resident + costs.batch + (pass == 1 ? gradients : 0);
     const auto mark = [&](int64_t extra) { peak = std::max(peak, now + extra); };
-    for (const UnitCost* unit : units) {
-      mark(unit->kept + unit->forward_extra);
-      now += unit->kept;
+    for (const UnitCost& unit : costs.units) {
+      mark(unit.kept + unit.forward_extra);
+      now += unit.kept;
     }
-    for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
-      mark((*unit)->backward_extra);
-      now += (pass == 0 ? (*unit)->parameters : 0) - (*unit)->kept;
+    for (auto unit = costs.units.rbegin(); unit != costs.units.rend(); ++unit) {
+      mark(unit->backward_extra);
+      now += (pass == 0 ? unit->parameters : 0) - unit->kept;
     }
     mark(0);
   }
@@ -260,10 +322,9 @@ int64_t weight_file_bytes(const std::string& folder) {
 int64_t reference_bytes(const Workspace& space) {
   const Value* tables = space.recipe.find("reference");
   if (tables == nullptr) return 0;
-  int64_t base = 0, bytes = 0;
   const auto model = build_base(space.model_spec, space.tables, *space.host, at::kMeta);
-  for (const NamedTensor& tensor : model->tensors())
-    base += static_cast<int64_t>(tensor.tensor.nbytes());
+  const int64_t base = bytes_of(model->tensors(), false);
+  int64_t bytes = 0;
   for (const auto& [name, table] : tables->as_table()) {
     const std::string from = table.get("from", "");
     bytes += from.empty() ? base : weight_file_bytes(from);
@@ -273,31 +334,30 @@ int64_t reference_bytes(const Workspace& space) {
 
 }  // namespace
 
-MemoryPlan plan_memory(const Workspace& space, Host& host) {
-  const Costs costs = measure_units(space, host);
+MemoryPlan plan_memory(const Workspace& space) {
+  Meter meter{*space.device};
   const auto whole = build_model(space, space.model_spec, at::kMeta);
+  std::vector<Costs> costs;
+  OptimizerCosts optimizer;
+  {
+    const Sample sample = make_sample(space, whole->num_layers());
+    for (const std::vector<int64_t>& rows : largest_batches(space))
+      costs.push_back(measure_units(space, sample, *whole, rows));
+    optimizer.sample_elements = trainable_elements(*sample.model);
+    measure_optimizer(meter, space, *sample.model, optimizer);
+  }
   MemoryPlan plan;
-  for (const NamedTensor& tensor : whole->tensors())
-    plan.weights += static_cast<int64_t>(tensor.tensor.nbytes());
-  if (const Value* references = space.recipe.find("reference"))  // a folder's counts as this one's
-    plan.weights *= 1 + static_cast<int64_t>(references->as_table().size());
-  plan.gradients = trainable_bytes(*whole);
+  plan.weights = bytes_of(whole->tensors(), false) + reference_bytes(space);
+  plan.gradients = bytes_of(whole->parameters(), true);
   const int64_t copies = 4 * trainable_elements(*whole);  // an fp32 copy of what is trained
   const int64_t masters = space.tables.run.master ? 4 * half_elements(*whole) : 0;
-  plan.optimizer =
-      optimizer_bytes(space, costs, *whole) + masters + (space.tables.ema.decay > 0 ? copies : 0);
-  plan.weights += reference_bytes(space);
-  std::vector<const UnitCost*> units = {&costs.embedding};
-  for (int64_t i = 0; i < whole->num_layers(); ++i)
-    units.push_back(&costs.layers.at(whole->layer_table(i)));
-  units.push_back(&costs.norm);
-  units.push_back(&costs.objective);
-  plan.peak = play(costs,
-                   units,
-                   plan.weights + plan.optimizer,
-                   plan.gradients,
-                   space.tables.batch.global > space.tables.batch.micro);
-  const int64_t update = plan.weights + plan.optimizer + plan.gradients + costs.optimizer_extra +
+  plan.optimizer = optimizer_bytes(space, optimizer, *whole) + masters +
+                   (space.tables.ema.decay > 0 ? copies : 0);
+  const bool accumulates = space.tables.batch.global > space.tables.batch.micro;
+  for (const Costs& each : costs)
+    plan.peak =
+        std::max(plan.peak, play(each, plan.weights + plan.optimizer, plan.gradients, accumulates));
+  const int64_t update = plan.weights + plan.optimizer + plan.gradients + optimizer.extra +
                          masters;  // gradients as fp32
   plan.peak = std::max(plan.peak, update);
   plan.activations = plan.peak - plan.weights - plan.optimizer;

@@ -137,7 +137,6 @@ std::vector<std::string> export_all(LanguageModel& model,
                                              space.tokenizer.get(),
                                              *architecture_of(one, *call.host),
                                              *make<WeightFormat>(*call.host, one.table, {}),
-                                             *call.host,
                                              folder,
                                              {scalar_type_of(keys.dtype), keys.verify});
     lines.push_back(fmt::format("export {} ({}, {}; {} rows read back, largest difference {:.2g})",

@@ -128,8 +128,8 @@ void add_schedule(JobPlan& plan, const Workspace& space) {
   plan.value["epochs"] = epochs;
 }
 
-void add_memory(JobPlan& plan, const Workspace& space, Host& host) {
-  plan.memory = plan_memory(space, host);
+void add_memory(JobPlan& plan, const Workspace& space) {
+  plan.memory = plan_memory(space);
   const MemoryPlan& memory = plan.memory;
   const int64_t total = space.device->total_bytes();
   plan.text += fmt::format(
@@ -161,14 +161,14 @@ void add_lines(JobPlan& plan, const Value& notes, const char* key) {
 
 }  // namespace
 
-JobPlan make_plan(const Workspace& space, Host& host, const Value& notes) {
+JobPlan make_plan(const Workspace& space, const Value& notes) {
   JobPlan plan;
   plan.value = Value::table();
   plan.text = plugins_line(notes);
   add_model(plan, space);
   add_data(plan, space);
   add_schedule(plan, space);
-  add_memory(plan, space, host);
+  add_memory(plan, space);
   add_lines(plan, notes, "dropped");
   add_lines(plan, notes, "changed");
   return plan;

@@ -17,6 +17,6 @@ struct JobPlan {
 
 /// `notes` holds what only the CLI knows: {plugins: text, changed: [text], dropped: [text]}; may be
 /// empty.
-JobPlan make_plan(const Workspace& space, Host& host, const Value& notes);
+JobPlan make_plan(const Workspace& space, const Value& notes);
 
 }  // namespace mortise::core

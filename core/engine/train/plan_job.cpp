@@ -208,7 +208,7 @@ int run_plan(const EngineCall& call) {
   options.keep_train_texts = true;
   const Workspace space = make_workspace(*call.recipe, *call.host, options);
   const Value* notes = call.options->find("notes");
-  const JobPlan plan = make_plan(space, *call.host, notes == nullptr ? Value::table() : *notes);
+  const JobPlan plan = make_plan(space, notes == nullptr ? Value::table() : *notes);
   if (call.options->get("json", false))
     fmt::print("{}\n", to_json(plan.value));
   else

@@ -242,12 +242,28 @@ std::shared_ptr<LanguageModel> build_model(const Workspace& space,
     check_merges(*model->adapter(), space);
   }
   apply_precision(*model, space.tables.run, /*is_whole=*/!is_sample);
-  if (!is_sample) check_groups(*model, space);
-  if (const Value* tables = space.recipe.find("parallel"))
-    for (const auto& [name, table] : tables->as_table())
-      model->wrap_units(std::shared_ptr<Parallel>(
-          make<Parallel>(*space.host, table, ParallelArgs{model->num_layers()})));
+  if (is_sample) return model;
+  check_groups(*model, space);
+  for (auto& strategy : make_strategies(space, model->num_layers(), *model))
+    model->wrap_units(std::move(strategy));
   return model;
+}
+
+std::vector<std::shared_ptr<Parallel>> make_strategies(const Workspace& space,
+                                                       int64_t num_layers,
+                                                       const LanguageModel& model) {
+  std::vector<std::shared_ptr<Parallel>> strategies;
+  const Value* tables = space.recipe.find("parallel");
+  if (tables == nullptr) return strategies;
+  ParallelArgs args;
+  args.num_layers = num_layers;
+  for (const NamedTensor& tensor : model.tensors()) args.tensors.push_back(tensor.tensor);
+  for (const auto& [name, table] : tables->as_table())
+    strategies.push_back(make<Parallel>(*space.host, table, args));
+  std::stable_sort(strategies.begin(), strategies.end(), [](const auto& a, const auto& b) {
+    return a->phase() < b->phase();
+  });
+  return strategies;
 }
 
 }  // namespace mortise::core

@@ -59,12 +59,18 @@ RowOrder make_order(const Workspace& space);
 std::unique_ptr<Device> make_device(const Value& recipe, Host& host);
 
 /// Builds the model of the workspace, its adapter on and its units wrapped: empty, on `device` (the
-/// meta device allocates nothing).
+/// meta device allocates nothing).  With another `spec` it is a sample to measure: not wrapped.
 std::shared_ptr<LanguageModel> build_model(const Workspace& space,
                                            const Value& spec,
                                            at::Device device);
 
-/// The same without an adapter and without strategies: evaluation, references.
+/// The strategies of [parallel.*] for a model of `num_layers` units and these tensors, in the order
+/// of their phases.
+std::vector<std::shared_ptr<Parallel>> make_strategies(const Workspace& space,
+                                                       int64_t num_layers,
+                                                       const LanguageModel& model);
+
+/// A model without an adapter and without strategies: evaluation, references.
 std::shared_ptr<LanguageModel> build_base(const Value& spec,
                                           const Tables& tables,
                                           Host& host,

@@ -2,17 +2,17 @@
 // key-value head h / (H/G). Source: Ainslie et al., "GQA", arXiv:2305.13245.  U = keys in all:
 // prefix, cached and new ones.
 //
-// Which product runs: packed documents without a prefix, and short rows in training, go to
-// ops::document_attention (no mask in memory); one new token of each row sees everything, so it
+// Which product runs: packed documents without a prefix, short rows in training, and long ones
+// with a window go to ops::document_attention (no mask in memory, and no work on keys that no query
+// of a strip sees); one new token of each row sees everything, so it
 // needs neither a mask nor repeated keys; the rest is SDPA.  SDPA's own is_causal is aligned to the
 // top left: right only when there are as many keys as queries, so every other case (cached chunks,
 // prefixes, packed rows, sliding windows) gets an explicit mask.  With a window (Mistral,
 // arXiv:2310.06825, §2) query t sees keys t − window + 1 … t of its document and the whole prefix;
-// the cache keeps all keys, and those that no query sees any more are not read.
+// the cache keeps no others.
 #include "gqa.hpp"
 
 #include <cmath>
-#include <limits>
 #include <tuple>
 
 #include <ATen/ATen.h>
@@ -28,15 +28,17 @@ namespace {
 // (tests/bench/ops_bench.cpp).
 constexpr int64_t kShortRow = 512;
 
-// Only where a gradient is wanted: without one, a forward stays on the path of the cached forward,
-// to the last bits.
-bool trains_short_rows(const at::Tensor& q_BTHK) {
-  return q_BTHK.requires_grad() && q_BTHK.size(1) <= kShortRow && q_BTHK.device().is_cpu();
+// Short rows only where a gradient is wanted: without one, a forward stays on the path of the
+// cached forward, to the last bits.  A window pays in every row that is much longer than it.
+bool suits_documents(const at::Tensor& q_BTHK, int64_t window, bool is_cached) {
+  if (q_BTHK.scalar_type() == at::kDouble || !q_BTHK.device().is_cpu()) return false;
+  if (window > 0 && q_BTHK.size(1) > kShortRow) return true;
+  return q_BTHK.requires_grad() && !is_cached && q_BTHK.size(1) <= kShortRow;
 }
 
 /// Says whether some document is longer than a window; then a mask is needed.
 bool exceeds(int64_t window, const at::Tensor& offsets_S, int64_t keys) {
-  if (keys <= window) return false;  // also when there is no window
+  if (window == 0 || keys <= window) return false;
   return !offsets_S.defined() || offsets_S.diff().max().item<int64_t>() > window;
 }
 
@@ -47,7 +49,7 @@ at::Tensor visible_keys(const BlockInput& in, int64_t prefix, int64_t past, int6
   const at::Tensor query_T1 = (at::arange(tokens, options) + past).unsqueeze(1);
   const at::Tensor key_1U = at::arange(past + tokens, options).unsqueeze(0);
   at::Tensor visible = (key_1U <= query_T1).unsqueeze(0);
-  if (past + tokens > window)
+  if (window > 0 && past + tokens > window)
     visible = visible.logical_and((key_1U > query_T1 - window).unsqueeze(0));
   if (in.offsets_S.defined()) {
     const at::Tensor index = at::arange(rows * tokens, options);
@@ -86,7 +88,7 @@ Gqa::Gqa(Config config, const AttentionArgs& args)
     : heads_(config.heads),
       kv_heads_(config.kv_heads.value_or(config.heads)),
       layer_(args.build.layer_index),
-      window_(config.sliding_window.value_or(std::numeric_limits<int64_t>::max())) {
+      window_(config.sliding_window.value_or(0)) {
   MORTISE_CHECK(heads_ > 0 && kv_heads_ > 0 && heads_ % kv_heads_ == 0,
                 "kv_heads must divide heads, got {} and {}",
                 kv_heads_,
@@ -147,20 +149,20 @@ at::Tensor Gqa::attend(const BlockInput& in,
   int64_t past = in.cache == nullptr ? 0 : in.cache->length();
   if (in.cache != nullptr) {
     MORTISE_CHECK(!is_packed, "a cache serves one sequence a row, not packed documents");
-    std::tie(k_BTGK, v_BTGK) = in.cache->append(layer_, k_BTGK, v_BTGK);
-    if (past >= window_) {  // keys that no query of this call sees
-      k_BTGK = k_BTGK.narrow(1, past - (window_ - 1), window_ - 1 + tokens);
-      v_BTGK = v_BTGK.narrow(1, past - (window_ - 1), window_ - 1 + tokens);
-      past = window_ - 1;
-    }
+    std::tie(k_BTGK, v_BTGK) = in.cache->append(layer_, k_BTGK, v_BTGK, window_);
+    past = k_BTGK.size(1) - tokens;  // without those that no query of this call sees
   }
+  if (kernel_ == Kernel::Auto && is_packed && prefix == 0)
+    return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, in.offsets_S, scale_, window_);
   const bool is_windowed = exceeds(window_, in.offsets_S, past + tokens);
-  if (kernel_ == Kernel::Auto && is_packed && prefix == 0 && !is_windowed)
-    return ops::document_attention(q_BTHK, k_BTGK, v_BTGK, in.offsets_S, scale_);
-  if (kernel_ == Kernel::Auto && prefix == 0 && in.cache == nullptr && !is_windowed &&
-      trains_short_rows(q_BTHK))
-    return ops::document_attention(
-        q_BTHK, k_BTGK, v_BTGK, at::arange(0, rows * tokens + 1, tokens, at::kLong), scale_);
+  if (kernel_ == Kernel::Auto && prefix == 0 && past == 0 &&
+      suits_documents(q_BTHK, is_windowed ? window_ : 0, in.cache != nullptr))
+    return ops::document_attention(q_BTHK,
+                                   k_BTGK,
+                                   v_BTGK,
+                                   at::arange(0, rows * tokens + 1, tokens, at::kLong),
+                                   scale_,
+                                   window_);
 
   at::Tensor k_BGUK = k_BTGK.transpose(1, 2), v_BGUK = v_BTGK.transpose(1, 2);
   if (prefix > 0) {

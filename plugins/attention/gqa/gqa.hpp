@@ -45,7 +45,7 @@ class Gqa final : public Attention {
                         const at::Tensor& v_BGUK) const;
 
   int64_t heads_, kv_heads_, head_dim_, layer_;
-  int64_t window_;  // keys that a query sees, its own included
+  int64_t window_;  // keys that a query sees, its own included; 0: all
   double scale_;
   Kernel kernel_;
   std::shared_ptr<Linear> q_, k_, v_, o_;

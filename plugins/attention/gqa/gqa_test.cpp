@@ -77,6 +77,12 @@ void fill(Gqa& attention) {
     parameter.tensor.detach().copy_(0.5 * at::randn(parameter.tensor.sizes()));
 }
 
+/// The same weights in another one.
+void copy_weights(Gqa& attention, Gqa& twin) {
+  const auto from = attention.parameters(), to = twin.parameters();
+  for (size_t i = 0; i < from.size(); ++i) to[i].tensor.detach().copy_(from[i].tensor);
+}
+
 BlockInput input_of(const at::Tensor& x_BTD) {
   BlockInput in;
   in.x_BTD = x_BTD;
@@ -192,6 +198,53 @@ TEST_SUITE("attention.gqa") {
         cache.advance(count);
       }
       CHECK(difference(at::cat(parts, 1), expected) < 1e-6);
+    }
+  }
+
+  TEST_CASE("a cache with a window holds little, and one token after another sees the right keys") {
+    const c10::InferenceMode inference;
+    constexpr int64_t kWindow = 5, kTokens = 300;
+    Gqa attention = make_gqa("auto", {kWindow, false});
+    fill(attention);
+    const BlockInput whole = input_of(at::randn({2, kTokens, kWidth}));
+    Gqa twin = make_gqa("eager", {kWindow, false});
+    copy_weights(attention, twin);
+    const at::Tensor expected = twin.forward(whole);
+    KvCache cache(1, kTokens);
+    std::vector<at::Tensor> parts;
+    while (cache.length() < kTokens) {
+      BlockInput in;
+      const int64_t count = cache.length() == 0 ? 3 * kWindow : 1;
+      in.x_BTD = whole.x_BTD.narrow(1, cache.length(), count);
+      in.positions_BT = whole.positions_BT.narrow(1, cache.length(), count);
+      in.cache = &cache;
+      parts.push_back(attention.forward(in));
+      cache.advance(count);
+    }
+    CHECK(difference(at::cat(parts, 1), expected) < 1e-5);
+    CHECK(cache.bytes() < 2 * 2 * kGroups * kHeadDim * 4 * 50);
+  }
+
+  TEST_CASE("long rows and packed documents with a window give the masked gradients") {
+    const int64_t window = 9, tokens = 600;
+    for (const bool packed : {false, true}) {
+      CAPTURE(packed);
+      Gqa attention = make_gqa("auto", {window, false});
+      fill(attention);
+      Gqa twin = make_gqa("eager", {window, false});
+      copy_weights(attention, twin);
+      const at::Tensor x = at::randn({1, tokens, kWidth});
+      std::vector<at::Tensor> gradients;
+      for (Gqa* each : {&attention, &twin}) {
+        BlockInput in = input_of(x.clone().set_requires_grad(true));
+        if (packed) in.offsets_S = at::tensor({0, 4, 250, 259, 600}, at::kLong);
+        each->forward(in).pow(2).sum().backward();
+        gradients.push_back(in.x_BTD.grad());
+      }
+      CHECK(difference(gradients[0], gradients[1]) < 1e-5);
+      const c10::InferenceMode inference;
+      const BlockInput in = input_of(x);
+      CHECK(difference(attention.forward(in), twin.forward(in)) < 1e-5);
     }
   }
 

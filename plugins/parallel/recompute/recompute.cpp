@@ -4,7 +4,7 @@
 //
 // The replay sees the same dropout masks (the generator's state is put back) and the same routes
 // (recorded by the first pass), so the numbers are those of a run without recompute, bit for bit.
-// With `offload` the kept inputs wait in host memory; on a CPU that is where they are already.
+// The kept inputs may wait elsewhere: that is parallel/offload, which runs around this.
 #include "recompute.hpp"
 
 #include <ATen/ATen.h>
@@ -27,8 +27,6 @@ struct Replay : torch::CustomClassHolder {
   BlockInput in;      // its tensors are empty: they are saved by autograd
   at::Tensor random;  // state of the generator before the unit
   at::Tensor routes;
-  at::Device device = at::kCPU;
-  bool offload = false;
 };
 
 /// The tensors that are there: autograd takes no undefined ones.
@@ -96,8 +94,6 @@ struct Unit : torch::autograd::Function<Unit> {
     *out = replay->unit(replay->in);
     replay->routes = out->routes;
     empty_tensors(replay->in);
-    replay->device = inputs.front().device();
-    if (replay->offload) inputs.front() = inputs.front().to(at::kCPU);
     context->save_for_backward(inputs);
     context->saved_data["replay"] = c10::IValue::make_capsule(std::move(replay));
     return results_of(*out);
@@ -110,7 +106,7 @@ struct Unit : torch::autograd::Function<Unit> {
     BlockInput in = replay->in;
     for (at::Tensor& tensor : inputs) {
       const bool wanted = tensor.requires_grad();
-      tensor = tensor.detach().to(replay->device);
+      tensor = tensor.detach();
       tensor.set_requires_grad(wanted);
     }
     put_tensors(in, inputs);
@@ -139,12 +135,11 @@ struct Unit : torch::autograd::Function<Unit> {
   }
 };
 
-BlockOutput run_unit(const UnitRunner& unit, const BlockInput& in, bool offload) {
+BlockOutput run_unit(const UnitRunner& unit, const BlockInput& in) {
   if (!at::GradMode::is_enabled()) return unit(in);
   auto replay = c10::make_intrusive<Replay>();
   replay->unit = unit;
   replay->in = in;
-  replay->offload = offload;
   BlockOutput out;
   const at::Tensor anchor = at::empty({0}, at::kFloat).set_requires_grad(true);
   const variable_list inputs = tensors_of(in);
@@ -159,9 +154,7 @@ BlockOutput run_unit(const UnitRunner& unit, const BlockInput& in, bool offload)
 
 UnitRunner Recompute::wrap(int64_t layer, UnitRunner unit) {
   if (layer % config_.every != 0) return unit;
-  return [unit = std::move(unit), offload = config_.offload](const BlockInput& in) {
-    return run_unit(unit, in, offload);
-  };
+  return [unit = std::move(unit)](const BlockInput& in) { return run_unit(unit, in); };
 }
 
 void Recompute::Config::describe(Schema<Config>& schema) {
@@ -169,9 +162,6 @@ void Recompute::Config::describe(Schema<Config>& schema) {
       .field(
           "every", &Config::every, "recomputes each n-th unit: 1 saves most memory, 2 half of it")
       .min(1);
-  schema.field("offload",
-               &Config::offload,
-               "the kept inputs wait in host memory (of use on devices with their own)");
 }
 
 }  // namespace mortise::parallel::recompute

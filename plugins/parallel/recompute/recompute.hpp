@@ -1,4 +1,4 @@
-// Recompute of activations by unit, and their offload.
+// Recompute of activations by unit.
 #pragma once
 
 #include "mortise/schema.hpp"
@@ -10,7 +10,6 @@ class Recompute final : public Parallel {
  public:
   struct Config {
     int64_t every = 1;
-    bool offload = false;
     static void describe(Schema<Config>& schema);
   };
 

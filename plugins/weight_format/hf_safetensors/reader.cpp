@@ -1,8 +1,15 @@
 // Opens a folder: headers are checked, index and shards must agree name by name, no tensor is read.
+//
+// One tensor after another is read, so the pages of the one before are given back: loading needs
+// the memory of the model and of one tensor, not of the files too.
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
+
+#include <sys/mman.h>
 
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
@@ -24,8 +31,9 @@ class Reader final : public WeightReader {
 
   std::span<const std::byte> data(size_t index) const override {
     MORTISE_CHECK(index < places_.size(), "tensor {} of {}", index, places_.size());
-    const Place& place = places_[index];
-    return files_[place.file].data(files_[place.file].header().entries[place.entry]);
+    if (const size_t before = last_.exchange(index); before < places_.size() && before != index)
+      drop_pages(bytes_of(before));
+    return bytes_of(index);
   }
 
   void add(safetensors::File file) {
@@ -42,6 +50,21 @@ class Reader final : public WeightReader {
     size_t file, entry;
   };
 
+  std::span<const std::byte> bytes_of(size_t index) const {
+    const Place& place = places_[index];
+    return files_[place.file].data(files_[place.file].header().entries[place.entry]);
+  }
+
+  /// The pages of a mapped tensor need not stay in memory: who still reads it gets them again.
+  static void drop_pages(std::span<const std::byte> bytes) {
+    constexpr uintptr_t kPage = 4096;
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    const uintptr_t begin = (address + kPage - 1) / kPage * kPage,
+                    end = (address + bytes.size()) / kPage * kPage;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+
+  mutable std::atomic<size_t> last_ = SIZE_MAX;  // what was asked for before
   std::vector<StoredTensor> tensors_;
   std::vector<Place> places_;
   std::vector<safetensors::File> files_;

@@ -54,12 +54,13 @@ MORTISE_API at::Tensor swiglu_experts(const at::Tensor& x_MD,
 
 /// Causal attention inside each document of packed rows, without a mask.
 /// Shapes: q_BTHK, k_BTGK, v_BTGK, offsets_S (int64 borders in the flattened B·T tokens) → BTHK.  H
-/// is a multiple of G.
+/// is a multiple of G.  A token sees `window` keys, its own included; 0: all of its document.
 MORTISE_API at::Tensor document_attention(const at::Tensor& q_BTHK,
                                           const at::Tensor& k_BTGK,
                                           const at::Tensor& v_BTGK,
                                           const at::Tensor& offsets_S,
-                                          double scale);
+                                          double scale,
+                                          int64_t window = 0);
 
 struct CrossEntropyOptions {
   double label_smoothing = 0;
@@ -106,7 +107,8 @@ MORTISE_API at::Tensor document_attention(const at::Tensor& q_BTHK,
                                           const at::Tensor& k_BTGK,
                                           const at::Tensor& v_BTGK,
                                           const at::Tensor& offsets_S,
-                                          double scale);
+                                          double scale,
+                                          int64_t window = 0);
 MORTISE_API std::pair<at::Tensor, at::Tensor> cross_entropy(const at::Tensor& hidden_ND,
                                                             const at::Tensor& weight_VD,
                                                             const at::Tensor& bias_V,
