@@ -14,6 +14,14 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return weight * normalized.to(x.scalar_type());
 }
 
+std::pair<at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& x,
+                                               const at::Tensor& residual,
+                                               const at::Tensor& weight,
+                                               double eps) {
+  const at::Tensor sum = x + residual;
+  return {sum, rms_norm(sum, weight, eps)};
+}
+
 at::Tensor rope(const at::Tensor& x_BTHK,
                 const at::Tensor& cos,
                 const at::Tensor& sin,

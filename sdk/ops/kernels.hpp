@@ -38,11 +38,22 @@ struct RowKernels {
   /// y = x · inv_rms · w for `rows` rows of `width`; stores inv_rms per row.
   void (*rms_norm)(
       const T* x, const T* w, T* y, float* inv_rms, int64_t rows, int64_t width, float eps);
-  /// gx = gradient of x; adds the gradient of w to gw.
+  /// sum = x + residual, rounded; y = the norm of the rounded sum.
+  void (*add_rms_norm)(const T* x,
+                       const T* residual,
+                       const T* w,
+                       T* sum,
+                       T* y,
+                       float* inv_rms,
+                       int64_t rows,
+                       int64_t width,
+                       float eps);
+  /// gx = gradient of x, plus `more` (null: nothing); adds the gradient of w to gw.
   void (*rms_norm_backward)(const T* gy,
                             const T* x,
                             const T* w,
                             const float* inv_rms,
+                            const T* more,
                             T* gx,
                             float* gw,
                             int64_t rows,

@@ -177,10 +177,38 @@ void rms_norm(
 }
 
 template <class T>
+void add_rms_norm(const T* x,
+                  const T* residual,
+                  const T* w,
+                  T* sum_out,
+                  T* y,
+                  float* inv_rms,
+                  int64_t rows,
+                  int64_t width,
+                  float eps) {
+  for (int64_t row = 0; row < rows; ++row, x += width, residual += width) {
+    Vec squares{};
+    each_load(width, [&](int64_t i, auto get, auto put) {
+      put(sum_out + i, get(x + i, 0) + get(residual + i, 0));
+      const Vec v = get(sum_out + i, 0);  // as rounded
+      squares += v * v;
+    });
+    const float inv = 1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(width) + eps);
+    inv_rms[row] = inv;
+    each_load(width, [&](int64_t i, auto get, auto put) {
+      put(y + i, get(w + i, 0) * (get(sum_out + i, 0) * inv));
+    });
+    sum_out += width;
+    y += width;
+  }
+}
+
+template <class T>
 void rms_norm_backward(const T* gy,
                        const T* x,
                        const T* w,
                        const float* inv_rms,
+                       const T* more,
                        T* gx,
                        float* gw,
                        int64_t rows,
@@ -194,9 +222,17 @@ void rms_norm_backward(const T* gy,
       put(gw + i, get(gw + i, 0) + g * (v * inv));
     });
     const float pull = sum(dots) * inv * inv * inv / static_cast<float>(width);
+    const auto gradient = [&](int64_t i, auto get) {
+      return get(gy + i, 0) * get(w + i, 0) * inv - get(x + i, 0) * pull;
+    };
+    if (more == nullptr) {
+      each_load(width, [&](int64_t i, auto get, auto put) { put(gx + i, gradient(i, get)); });
+      continue;
+    }
     each_load(width, [&](int64_t i, auto get, auto put) {
-      put(gx + i, get(gy + i, 0) * get(w + i, 0) * inv - get(x + i, 0) * pull);
+      put(gx + i, gradient(i, get) + get(more + i, 0));
     });
+    more += width;
   }
 }
 
@@ -301,6 +337,7 @@ namespace {
 template <class T>
 constexpr RowKernels<T> row_kernels() {
   return {&rms_norm<T>,
+          &add_rms_norm<T>,
           &rms_norm_backward<T>,
           &rope<T>,
           &swiglu<T>,

@@ -137,6 +137,18 @@ int main(int argc, char** argv) {
       [&] { return ops::rms_norm(x, w, 1e-6); },
       [&] { return ops::eager::rms_norm(x, w, 1e-6); },
       {x, w});
+  const at::Tensor part = leaf({tokens, width});
+  const auto both = [](const std::pair<at::Tensor, at::Tensor>& out) {
+    return out.first + out.second;
+  };
+  compare(  // against the fused norm of a sum, not against the twin
+      "add_rms_norm",
+      [&] { return both(ops::add_rms_norm(x, part, w, 1e-6)); },
+      [&] {
+        const at::Tensor sum = x + part;
+        return both({sum, ops::rms_norm(sum, w, 1e-6)});
+      },
+      {x, part, w});
   const at::Tensor gate = leaf({tokens, hidden}), up = leaf({tokens, hidden});
   compare(
       "swiglu",

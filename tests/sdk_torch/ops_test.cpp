@@ -102,6 +102,46 @@ TEST_SUITE("sdk.ops") {
                   5e-5);
   }
 
+  TEST_CASE("add_rms_norm equals a sum and its norm: bits of the results, gradients of both") {
+    at::manual_seed(16);
+    for (const int64_t width : {1, 3, 16, 37, 256}) {
+      CAPTURE(width);
+      const Tensors inputs = {
+          random({3, 67, width}, 2), random({3, 67, width}), random({width}) + 1};
+      const auto joined = [](const std::pair<at::Tensor, at::Tensor>& both) {
+        return at::cat({both.first, both.second}, -1);
+      };
+      const auto fused = [&](const Tensors& t) {
+        return joined(ops::add_rms_norm(t[0], t[1], t[2], 1e-5));
+      };
+      const auto eager = [&](const Tensors& t) {
+        return joined(ops::eager::add_rms_norm(t[0], t[1], t[2], 1e-5));
+      };
+      check_twins(fused, eager, inputs, 5e-5, 5e-5);
+      check_rounded_twins(fused, eager, inputs, 3, 1);  // the norm is that of the rounded sum
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+        const at::Tensor x = inputs[0].to(dtype), y = inputs[1].to(dtype), w = inputs[2].to(dtype);
+        const auto [sum, normed] = ops::add_rms_norm(x, y, w, 1e-5);
+        CHECK(at::equal(sum, x + y));
+        CHECK(at::equal(normed, ops::rms_norm(x + y, w, 1e-5)));
+      }
+    }
+  }
+
+  TEST_CASE("add_rms_norm passes on the gradient of the result that is used") {
+    at::manual_seed(17);
+    const at::Tensor y = at::randn({5, 8}), w = at::rand({8}) + 1;
+    for (const bool of_sum : {true, false}) {
+      at::Tensor a = at::randn({5, 8}).set_requires_grad(true),
+                 b = a.detach().clone().set_requires_grad(true);
+      const auto fused = ops::add_rms_norm(a, y, w, 1e-5),
+                 eager = ops::eager::add_rms_norm(b, y, w, 1e-5);
+      (of_sum ? fused.first : fused.second).pow(2).sum().backward();
+      (of_sum ? eager.first : eager.second).pow(2).sum().backward();
+      MORTISE_CHECK_CLOSE(a.grad(), b.grad(), 1e-5, 1e-5);
+    }
+  }
+
   TEST_CASE("rope equals its twin, and positions may repeat") {
     at::manual_seed(2);
     for (const int64_t head_dim : {2, 10, 32, 66}) {

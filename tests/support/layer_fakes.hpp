@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
@@ -18,6 +19,27 @@ namespace mortise::test {
 
 struct Doubling final : Norm {
   at::Tensor forward(const at::Tensor& x) override { return 2 * x; }
+};
+
+/// Doubles the sum that it makes, and counts how often it is asked to.
+struct AddingDouble final : Norm, ext::AddNorm {
+  explicit AddingDouble(int64_t& count) : sums(count) {
+    attach_query([](Component* component, std::string_view id) -> void* {
+      return id == ext::AddNorm::kExtension
+                 ? static_cast<ext::AddNorm*>(static_cast<AddingDouble*>(component))
+                 : nullptr;
+    });
+  }
+
+  at::Tensor forward(const at::Tensor& x) override { return 2 * x; }
+
+  std::pair<at::Tensor, at::Tensor> add_forward(const at::Tensor& x,
+                                                const at::Tensor& part) override {
+    ++sums;
+    return {x + part, 2 * (x + part)};
+  }
+
+  int64_t& sums;
 };
 
 struct PlusOne final : Attention {
@@ -36,11 +58,13 @@ struct LayerHost : Host {
     REQUIRE_MESSAGE((interface_id == Norm::kInterface), std::string(interface_id));
     norm_type = config.get("type", "");
     ++norms_made;
+    if (norms_add) return static_cast<Norm*>(new AddingDouble(sums));
     return static_cast<Norm*>(new Doubling);
   }
 
   std::string norm_type;
-  int64_t norms_made = 0;
+  int64_t norms_made = 0, sums = 0;
+  bool norms_add = false;  // its norms have ext::AddNorm, and count in `sums`
 };
 
 inline Value table_of(const char* type) {

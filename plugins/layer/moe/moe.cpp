@@ -121,8 +121,9 @@ at::Tensor Moe::mix(const at::Tensor& x_ND, const Routes& routes) const {
 BlockOutput Moe::forward(const BlockInput& in) {
   BlockInput inner = in;
   inner.x_BTD = attention_norm_->forward(in.x_BTD);
-  const at::Tensor hidden_BTD = in.x_BTD + attention_->forward(inner);
-  const at::Tensor x_ND = mixture_norm_->forward(hidden_BTD).reshape({-1, hidden_BTD.size(2)});
+  const auto [hidden_BTD, normed_BTD] =
+      add_and_norm(*mixture_norm_, in.x_BTD, attention_->forward(inner));
+  const at::Tensor x_ND = normed_BTD.reshape({-1, hidden_BTD.size(2)});
   Routes routes = mixture_->router->route(route_input(in, x_ND));
   BlockOutput out;
   out.x_BTD = hidden_BTD + mix(x_ND, routes).view(hidden_BTD.sizes());

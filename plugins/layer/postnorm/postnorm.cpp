@@ -21,7 +21,8 @@ Postnorm::Postnorm(Config config, const LayerArgs& args) : norm_of_sum_(config.n
 
 BlockOutput Postnorm::forward(const BlockInput& in) {
   const auto join = [this](const at::Tensor& x_BTD, const at::Tensor& part_BTD, Norm& norm) {
-    return norm_of_sum_ ? norm.forward(x_BTD + part_BTD) : x_BTD + norm.forward(part_BTD);
+    return norm_of_sum_ ? add_and_norm(norm, x_BTD, part_BTD).second
+                        : x_BTD + norm.forward(part_BTD);
   };
   const at::Tensor hidden_BTD = join(in.x_BTD, attention_->forward(in), *attention_norm_);
   BlockOutput out;

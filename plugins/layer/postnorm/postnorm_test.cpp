@@ -31,6 +31,16 @@ TEST_SUITE("layer.postnorm") {
     CHECK(host.norm_type == "model_norm");
   }
 
+  TEST_CASE("a norm that adds makes both sums, and the result is the same") {
+    LayerHost host;
+    host.norms_add = true;
+    const BlockInput in = input_of(at::full({1, 1, 1}, 3.0));
+    CHECK(make_postnorm(host, "sum").forward(in).x_BTD.item<double>() == 420);
+    CHECK(host.sums == 2);
+    CHECK(make_postnorm(host, "part").forward(in).x_BTD.item<double>() == 253);
+    CHECK(host.sums == 2);
+  }
+
   TEST_CASE("its own norm wins over the model's") {
     LayerHost host;
     const Postnorm layer = make_postnorm(host, "sum", "own_norm");

@@ -21,9 +21,10 @@ Prenorm::Prenorm(Config config, const LayerArgs& args) {
 BlockOutput Prenorm::forward(const BlockInput& in) {
   BlockInput inner = in;
   inner.x_BTD = attention_norm_->forward(in.x_BTD);
-  const at::Tensor hidden_BTD = in.x_BTD + attention_->forward(inner);
+  const auto [hidden_BTD, normed_BTD] =
+      add_and_norm(*ffn_norm_, in.x_BTD, attention_->forward(inner));
   BlockOutput out;
-  out.x_BTD = hidden_BTD + ffn_->forward(ffn_norm_->forward(hidden_BTD));
+  out.x_BTD = hidden_BTD + ffn_->forward(normed_BTD);
   return out;
 }
 

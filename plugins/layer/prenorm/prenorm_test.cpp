@@ -20,6 +20,14 @@ TEST_SUITE("layer.prenorm") {
     CHECK(host.norm_type == "model_norm");
   }
 
+  TEST_CASE("a norm that adds makes the first sum, and the result is the same") {
+    LayerHost host;
+    host.norms_add = true;
+    Prenorm layer(layer_config<Prenorm::Config>(host), layer_args());
+    CHECK(layer.forward(input_of(at::full({1, 1, 1}, 3.0))).x_BTD.item<double>() == 410);
+    CHECK(host.sums == 1);
+  }
+
   TEST_CASE("its own norm wins over the model's") {
     LayerHost host;
     const Prenorm layer(layer_config<Prenorm::Config>(host, "own_norm"), layer_args());

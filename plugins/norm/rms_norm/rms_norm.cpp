@@ -18,6 +18,11 @@ at::Tensor RmsNorm::forward(const at::Tensor& x) {
   });
 }
 
+std::pair<at::Tensor, at::Tensor> RmsNorm::add_forward(const at::Tensor& x,
+                                                       const at::Tensor& part) {
+  return ops::add_rms_norm(x, part, weight_D_, config_.eps);
+}
+
 void RmsNorm::Config::describe(Schema<Config>& schema) {
   schema.field("eps", &Config::eps, "added to the mean of squares").above(0);
 }

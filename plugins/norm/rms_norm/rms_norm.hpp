@@ -6,7 +6,7 @@
 
 namespace mortise::norm::rms_norm {
 
-class RmsNorm final : public Norm {
+class RmsNorm final : public Norm, public ext::AddNorm {
  public:
   struct Config {
     double eps = 1e-6;
@@ -15,6 +15,8 @@ class RmsNorm final : public Norm {
 
   RmsNorm(Config config, const NormArgs& args);
   at::Tensor forward(const at::Tensor& x) override;
+  std::pair<at::Tensor, at::Tensor> add_forward(const at::Tensor& x,
+                                                const at::Tensor& part) override;
 
  private:
   Config config_;

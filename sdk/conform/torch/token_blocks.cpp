@@ -97,6 +97,26 @@ void norm_extremes(Factory& f) {
   expect_finite(small, "a bf16 norm");
 }
 
+/// A norm that adds gives what the sum and forward() give, to the bits; gradients reach both parts.
+void norm_adds(Factory& f) {
+  const auto norm = filled<Norm>(f);
+  auto* joined = query<ext::AddNorm>(*norm);
+  if (joined == nullptr) return;
+  const at::Tensor x = randn({2, 5, kWidth}, f.seed()).set_requires_grad(true),
+                   part = randn({2, 5, kWidth}, f.seed() + 1).set_requires_grad(true);
+  const auto [sum, normed] = joined->add_forward(x, part);
+  expect_equal_bits(sum, x + part, "the sum of add_forward");
+  expect_equal_bits(normed, norm->forward(x + part), "the norm of add_forward");
+  const auto gradient = [&](const at::Tensor& total, const at::Tensor& of_total) {
+    x.mutable_grad() = part.mutable_grad() = at::Tensor();
+    (total.square() + of_total.square()).sum().backward();
+    expect_equal_bits(x.grad(), part.grad(), "the gradients of both parts");
+    return x.grad();
+  };
+  const at::Tensor got = gradient(sum, normed), total = x + part;
+  expect_close(got, gradient(total, norm->forward(total)), 1e-4, "the gradient of add_forward");
+}
+
 void embedding_rows(Factory& f) {
   const auto embedding = filled<Embedding>(f);
   MORTISE_EXPECT(embedding->weight().size(0) == kVocab && embedding->weight().size(1) == kWidth,
@@ -174,14 +194,14 @@ void position_far(Factory& f) {
 }  // namespace
 
 Suite norm_suite() {
-  return {
-      "norm",
-      example_block_args<Norm>,
-      with_block_checks<Norm>({{"keeps the shape", keeps_shape<Norm>},
-                               {"treats each token by itself", tokens_are_alone<Norm>},
-                               {"its gradient is right", gradient<Norm>},
-                               {"a gradient reaches every parameter", trains_all<Norm>},
-                               {"is finite for zeros, large numbers and bf16", norm_extremes}})};
+  return {"norm",
+          example_block_args<Norm>,
+          with_block_checks<Norm>({{"keeps the shape", keeps_shape<Norm>},
+                                   {"treats each token by itself", tokens_are_alone<Norm>},
+                                   {"its gradient is right", gradient<Norm>},
+                                   {"a gradient reaches every parameter", trains_all<Norm>},
+                                   {"is finite for zeros, large numbers and bf16", norm_extremes},
+                                   {"adds before it normalises as two steps do", norm_adds}})};
 }
 
 Suite ffn_suite() {

@@ -1,9 +1,11 @@
-// Out-of-line destructors of the tensor interfaces, and small helpers of optimizers and state.
+// Out-of-line destructors of the tensor interfaces, and small helpers of norms, optimizers and
+// state.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "mortise/state.hpp"
 #include "mortise/torch/device.hpp"
+#include "mortise/torch/norm.hpp"
 #include "mortise/torch/objective.hpp"
 #include "mortise/torch/optimizer.hpp"
 
@@ -12,6 +14,15 @@ namespace mortise {
 Objective::~Objective() = default;
 Optimizer::~Optimizer() = default;
 Device::~Device() = default;
+ext::AddNorm::~AddNorm() = default;
+
+std::pair<at::Tensor, at::Tensor> add_and_norm(Norm& norm,
+                                               const at::Tensor& x,
+                                               const at::Tensor& part) {
+  if (auto* joined = query<ext::AddNorm>(norm)) return joined->add_forward(x, part);
+  const at::Tensor sum = x + part;
+  return {sum, norm.forward(sum)};
+}
 
 std::vector<at::Tensor> zeros_like(const Slots& slots) {
   std::vector<at::Tensor> tensors;

@@ -23,6 +23,13 @@ namespace mortise::ops {
 /// as all here.
 MORTISE_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+/// {x + residual, rms_norm of that}: the sum is normalised as it is made, and backward adds both
+/// gradients of it in one pass.  Shapes: x_…D, residual_…D, weight_D → both …D.
+MORTISE_API std::pair<at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& x,
+                                                           const at::Tensor& residual,
+                                                           const at::Tensor& weight,
+                                                           double eps);
+
 /// Rotary embedding, half-split layout (Hugging Face).  Shapes: x_BTHK, cos_PK/2, sin_PK/2 (fp32),
 /// positions_BT (int64) → BTHK.
 MORTISE_API at::Tensor rope(const at::Tensor& x_BTHK,
@@ -93,6 +100,10 @@ namespace eager {
 MORTISE_API std::vector<at::Tensor> linears(const at::Tensor& x,
                                             const std::vector<at::Tensor>& weights_OI);
 MORTISE_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+MORTISE_API std::pair<at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& x,
+                                                           const at::Tensor& residual,
+                                                           const at::Tensor& weight,
+                                                           double eps);
 MORTISE_API at::Tensor rope(const at::Tensor& x_BTHK,
                             const at::Tensor& cos,
                             const at::Tensor& sin,
