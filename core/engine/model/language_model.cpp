@@ -197,6 +197,18 @@ void LanguageModel::settle_dtypes(at::ScalarType standard) {
   head_dtype_ = dtype_of(*head_, dtype_of(*embedding_, standard));  // without its own: it is tied
 }
 
+void LanguageModel::take_dtypes(const LanguageModel& other) {
+  const std::vector<NamedTensor> theirs = other.base_tensors();
+  std::vector<NamedTensor> ours = base_tensors();
+  for (size_t i = 0; i < ours.size(); ++i)
+    if (const at::ScalarType dtype = theirs.at(i).tensor.scalar_type();
+        ours[i].tensor.scalar_type() != dtype)
+      ours[i].tensor.set_data(ours[i].tensor.detach().to(dtype));
+  layer_dtypes_ = other.layer_dtypes_;
+  norm_dtype_ = other.norm_dtype_;
+  head_dtype_ = other.head_dtype_;
+}
+
 at::Tensor LanguageModel::for_head(const at::Tensor& hidden) const {
   return in_dtype(hidden, head_dtype_);
 }

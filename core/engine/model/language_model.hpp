@@ -84,6 +84,9 @@ class LanguageModel final : public Module {
   /// computes in it, others in `standard`; between units the stream is converted.
   void settle_dtypes(at::ScalarType standard);
 
+  /// Gives the base the dtypes of another model of the same specification.
+  void take_dtypes(const LanguageModel& other);
+
   /// Hidden states as the head takes them.  Costs nothing when all is of one dtype.
   at::Tensor for_head(const at::Tensor& hidden) const;
 

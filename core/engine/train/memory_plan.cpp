@@ -229,7 +229,8 @@ int64_t play(const Costs& costs,
              const std::vector<const UnitCost*>& units,
              int64_t resident,
              int64_t gradients,
-             bool accumulates) {
+             bool accumulates,
+             bool updates) {  // each unit as its gradients come, which then go
   int64_t peak = 0;
   for (int pass = 0; pass < (accumulates ? 2 : 1); ++pass) {
     int64_t now = resident + costs.batch + (pass == 1 ? gradients : 0);
@@ -239,8 +240,8 @@ int64_t play(const Costs& costs,
       now += unit->kept;
     }
     for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
-      mark((*unit)->backward_extra);
-      now += (pass == 0 ? (*unit)->parameters : 0) - (*unit)->kept;
+      mark((*unit)->backward_extra + (updates ? costs.optimizer_extra : 0));
+      now += (pass == 0 && !updates ? (*unit)->parameters : 0) - (*unit)->kept;
     }
     mark(0);
   }
@@ -292,13 +293,19 @@ MemoryPlan plan_memory(const Workspace& space, Host& host) {
     units.push_back(&costs.layers.at(whole->layer_table(i)));
   units.push_back(&costs.norm);
   units.push_back(&costs.objective);
+  const bool in_backward = space.tables.optimizer.in_backward;
+  if (in_backward) {  // never more than one unit's
+    plan.gradients = 0;
+    for (const UnitCost* unit : units) plan.gradients = std::max(plan.gradients, unit->parameters);
+  }
   plan.peak = play(costs,
                    units,
                    plan.weights + plan.optimizer,
                    plan.gradients,
-                   space.tables.batch.global > space.tables.batch.micro);
+                   space.tables.batch.global > space.tables.batch.micro,
+                   in_backward);
   const int64_t update = plan.weights + plan.optimizer + plan.gradients + costs.optimizer_extra +
-                         masters;  // gradients as fp32
+                         (in_backward ? 0 : masters);  // gradients as fp32
   plan.peak = std::max(plan.peak, update);
   plan.activations = plan.peak - plan.weights - plan.optimizer;
   return plan;
