@@ -18,6 +18,12 @@ namespace {
 
 // What a component needs that takes rows of one document.
 constexpr std::string_view kUnpacked = "unpacked";
+// What a guard needs that leaves the update of a step out when it has seen the gradients.
+constexpr std::string_view kWholeGradient = "whole_gradient";
+
+bool is_on(const Node* node) {
+  return node != nullptr && node->kind == Value::Kind::Bool && node->scalar.as_bool();
+}
 
 bool has(const std::vector<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -212,18 +218,22 @@ void Checker::recipe_rules(const Node& out) {
         rule_holds(rule, out))
       continue;
     const Node* place = nullptr;
-    std::vector<std::string> shown;
+    std::vector<std::string> shown, notes;
     for (const std::string& path : rule.places) {
       const Node* node = out.find_path(path);
       const bool written = node != nullptr && (node->origin.kind == Origin::Kind::File ||
                                                node->origin.kind == Origin::Kind::Override);
       if (node != nullptr && !node->is_table())
         shown.push_back(fmt::format("{} = {}", path, brief(*node)));
+      if (place != nullptr && written && !node->is_table())
+        notes.push_back(fmt::format("{}: {}", path, node->origin.place()));
       if (place == nullptr && written) place = node;
     }
     const std::string values = shown.empty() ? "" : fmt::format(" ({})", fmt::join(shown, ", "));
-    report(rule.code, rule.message + values, place == nullptr ? out.origin : place->origin).fix =
-        rule.fix;
+    Diagnostic& d =
+        report(rule.code, rule.message + values, place == nullptr ? out.origin : place->origin);
+    d.fix = rule.fix;
+    d.notes = std::move(notes);
   }
 }
 
@@ -234,7 +244,7 @@ void Checker::capabilities() {
     for (const std::string& need : use.needs) {
       // The blocks of a model.from are not known before its folder is read.
       if (use.kind == "adapter" && !has_layers) continue;
-      if (need == kUnpacked) continue;  // of the batch: packing() asks
+      if (need == kUnpacked || need == kWholeGradient) continue;  // packing(), in_backward()
       bool is_met = false, by_attention = false;
       std::vector<const UsedComponent*> lacking;  // an adapter works in every attention
       for (const UsedComponent& other : used_) {
@@ -285,9 +295,6 @@ std::string Checker::providers_of(const std::string& capability) const {
 void Checker::packing(const Node& out) {
   const Node* packing = out.find_path("batch.packing");
   const Node* mask = out.find_path("batch.document_mask");
-  const auto is_on = [](const Node* node) {
-    return node != nullptr && node->kind == Value::Kind::Bool && node->scalar.as_bool();
-  };
   if (task_ != "train" || !is_on(packing)) return;
   for (const UsedComponent& use : used_) {
     if (!use.is_checked) continue;
@@ -312,6 +319,27 @@ void Checker::packing(const Node& out) {
     d.notes.push_back(fmt::format("batch.packing = true: {}", packing->origin.place()));
     const std::string other = providers_of("varlen");
     d.fix = "batch.packing = false" + (other.empty() ? "" : ", or " + other);
+  }
+}
+
+// Parameters that move before the backward pass ends leave nothing to look at as a whole.
+void Checker::in_backward(const Node& out) {
+  const Node* key = out.find_path("optimizer.in_backward");
+  if (task_ != "train" || !is_on(key)) return;
+  for (const UsedComponent& use : used_) {
+    if (!use.is_checked) continue;
+    const bool is_lacking = use.kind == "optimizer" && !has(use.provides, "in_backward");
+    if (!is_lacking && !has(use.needs, kWholeGradient)) continue;
+    const char* what =
+        is_lacking
+            ? "lacks the capability `in_backward`, which optimizer.in_backward = true needs: "
+              "to move parameters one by one"
+            : "may leave an update out when it has seen the gradients, and "
+              "optimizer.in_backward = true has made it by then";
+    Diagnostic& d =
+        report("E305", fmt::format("[{}] \"{}\" {}", use.path, use.type, what), use.origin);
+    d.notes.push_back(fmt::format("optimizer.in_backward = true: {}", key->origin.place()));
+    d.fix = "optimizer.in_backward = false";
   }
 }
 
@@ -394,6 +422,7 @@ Node Checker::recipe(const Node& root) {
   recipe_rules(out);
   capabilities();
   packing(out);
+  in_backward(out);
   profiled_steps(out);
   named_scores(out);
   flush();

@@ -171,6 +171,10 @@ void OptimizerKeys::describe(Schema<OptimizerKeys>& s) {
   s.field("clip_norm", &OptimizerKeys::clip_norm, "upper bound of the gradient's norm").above(0);
   s.field("clip_value", &OptimizerKeys::clip_value, "upper bound of a gradient's elements")
       .above(0);
+  s.field("in_backward",
+          &OptimizerKeys::in_backward,
+          "each parameter moves as soon as its gradient is whole, and the gradient goes: no more "
+          "than one unit's are there at once; the same bits");
   s.field("groups", &OptimizerKeys::groups, "other values for parameters that match");
 }
 
@@ -367,6 +371,27 @@ std::vector<RecipeRule> make_rules() {
        "",
        train,
        {"batch.global", "batch.micro", "batch"}},
+      {"E416",
+       "not optimizer.in_backward or batch.micro == batch.global",
+       "optimizer.in_backward = true moves parameters within one backward pass, and a step of "
+       "several micro-batches has several",
+       "optimizer.in_backward = false",
+       train,
+       {"optimizer.in_backward", "batch.micro", "batch.global"}},
+      {"E416",
+       "not (optimizer.in_backward and has(optimizer.clip_norm))",
+       "optimizer.clip_norm needs all gradients at once, and optimizer.in_backward = true keeps "
+       "none",
+       "optimizer.in_backward = false",
+       train,
+       {"optimizer.in_backward", "optimizer.clip_norm"}},
+      {"E416",
+       "not (optimizer.in_backward and run.dtype == 'fp16')",
+       "run.dtype = \"fp16\" leaves out steps whose gradients overflow, and optimizer.in_backward "
+       "= true has moved parameters by then",
+       "optimizer.in_backward = false",
+       train,
+       {"optimizer.in_backward", "run.dtype"}},
       {"E413",
        "model.from != '' or model.width > 0",
        "model.width is not given, and there is no model.from to take it from",

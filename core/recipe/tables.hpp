@@ -164,6 +164,7 @@ struct OptimizerKeys {
   double weight_decay = 0.0;  // not applied to one-dimensional parameters (norms, biases)
   std::optional<double> clip_norm;
   std::optional<double> clip_value;
+  bool in_backward = false;  // each parameter moves as soon as its gradient is whole
   std::map<std::string, GroupKeys> groups;
   static void describe(Schema<OptimizerKeys>& s);
 };

@@ -7,6 +7,7 @@
 #include "mortise/host.hpp"
 #include "mortise/state.hpp"
 #include "mortise/tokenizer.hpp"
+#include "mortise/tracker.hpp"
 #include "mortise/transform.hpp"
 #include "mortise/weight_format.hpp"
 
@@ -19,6 +20,7 @@ WeightReader::~WeightReader() = default;
 WeightWriter::~WeightWriter() = default;
 StateIo::~StateIo() = default;
 ext::TrainableTokenizer::~TrainableTokenizer() = default;
+ext::Rewind::~Rewind() = default;
 
 GuardAction guard_action(std::string_view name) {
   if (name == "warn") return GuardAction::Warn;

@@ -174,6 +174,17 @@ TEST_SUITE("e2e.options") {
     INFO(ran.output);
     CHECK(ran.has("guard s: the loss jumped to"));
     CHECK(ran.has("back to step"));
+    // Trackers tell the attempts apart: a step is one row of the table, and the log says the rest.
+    std::string last = "0", steps;
+    std::ifstream table(dir + "/metrics.csv");
+    std::getline(table, steps);
+    for (std::string line; std::getline(table, line); last = line.substr(0, line.find(',')))
+      CHECK(std::stoll(line) == std::stoll(last) + 1);
+    CHECK(fs::exists(dir + "/metrics.rollback-1.csv"));
+    const std::string log = read_file(dir + "/metrics.jsonl");
+    CHECK(log.find("\"rollback_from\":") != std::string::npos);
+    CHECK(log.find("\"attempt\": 2") != std::string::npos);
+    CHECK(read_file(dir + "/report.html").find("given up by a rollback") != std::string::npos);
   }
 
   TEST_CASE("a rollback without a checkpoint says what to set") {

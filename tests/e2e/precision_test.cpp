@@ -131,7 +131,7 @@ TEST_SUITE("e2e.precision") {
          "'run.precision.p={match=\"adapter.*\"}'"},
         {"prompt",
          " --set 'adapter={type=\"prompt\",tokens=3}' --set "
-         "'run.precision.p={match=\"adapter.*\"}'"},
+         "'run.precision.p={match=\"adapter.*\"}' --set batch.packing=false"},
         {"layer", " --set 'run.precision.first={match=\"model.layers.0.*\"}'"},
         {"head", " --set model.head.tied=false --set 'run.precision.h={match=\"lm_head.*\"}'"},
         {"experts",
@@ -186,6 +186,6 @@ TEST_SUITE("e2e.precision") {
     const testing::TempDir temp;
     run(temp.path + "/fine",
         "--set 'optimizer.groups.b={match=\"*self_attn*\"}' --set "
-        "'optimizer.groups.a={match=\"*q_proj*\",lr=2.0}' --set run.steps=2");
+        "'optimizer.groups.a={match=\"*q_proj*\",lr=2.0}' --set run.steps=4");
   }
 }

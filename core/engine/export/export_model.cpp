@@ -69,6 +69,13 @@ at::Tensor logits_of(LanguageModel& model, const at::Tensor& ids_BT) {
               "do not use this folder; report the bug with the recipe");
 }
 
+bool is_all(const LanguageModel& model, at::ScalarType dtype) {
+  const std::vector<NamedTensor> parameters = model.parameters();
+  return std::all_of(parameters.begin(), parameters.end(), [dtype](const NamedTensor& p) {
+    return p.tensor.scalar_type() == dtype;
+  });
+}
+
 void check_weights(const LanguageModel& model,
                    const WeightSource& read,
                    at::ScalarType dtype,
@@ -125,7 +132,6 @@ ExportReport verify(LanguageModel& model,
                     const std::string& directory,
                     const ExportOptions& options) {
   const at::NoGradGuard no_grad;
-  const at::ScalarType own_dtype = model.parameters().front().tensor.scalar_type();
   const std::unique_ptr<WeightReader> reader = format.open(directory);
   const WeightSource read = weight_source(model, *reader, architecture, spec);
   check_weights(model, read, options.dtype, directory);
@@ -138,7 +144,7 @@ ExportReport verify(LanguageModel& model,
   report.verified_rows = options.verify;
   report.largest_difference =
       ((found - expected).abs().max() / expected.abs().max().clamp_min(1e-30)).item<double>();
-  const bool is_exact = options.dtype == own_dtype;
+  const bool is_exact = is_all(model, options.dtype);
   if (!(report.largest_difference <= (is_exact ? 0.0 : kMostByRounding)))
     fail(directory,
          fmt::format("logits differ by {:.3g} of the largest", report.largest_difference));
@@ -184,7 +190,7 @@ Agreement merge_adapter(LanguageModel& model, int64_t rows) {
   const at::Tensor before_NV = sample_logits(model, std::max<int64_t>(1, rows));
   model.adapter()->merge();
   const Agreement report = agreement(before_NV, sample_logits(model, std::max<int64_t>(1, rows)));
-  const bool is_fp32 = model.parameters().front().tensor.scalar_type() == at::kFloat;
+  const bool is_fp32 = is_all(model, at::kFloat);
   if (!(report.relative <= kMostInFp32) && is_fp32)
     throw Error(Code::Internal,
                 fmt::format("merging the adapter moved the logits by {:.3g} of the largest",

@@ -215,6 +215,7 @@ void TrainJob::roll_back(const std::string& why) {
                      : why + "; there is no checkpoint to roll back to",
                 last ? "lower optimizer.lr, or look at the data" : "set checkpoint.every");
   trainer_->roll_back(CheckpointReader(*last));
+  report_->rewound(status_.step, trainer_->steps_done(), why);
   progress_.event(
       "rollback",
       fmt::format(

@@ -291,7 +291,12 @@ Costs measure_units(const Workspace& space,
 }
 
 /// Plays one micro-batch after another through the stack; returns the highest mark.
-int64_t play(const Costs& costs, int64_t resident, int64_t gradients, bool accumulates) {
+int64_t play(const Costs& costs,
+             int64_t resident,
+             int64_t gradients,
+             bool accumulates,
+             int64_t update_extra,
+             bool updates) {  // each unit as its gradients come, which then go
   int64_t peak = 0;
   for (int pass = 0; pass < (accumulates ? 2 : 1); ++pass) {
     int64_t now = resident + costs.batch + (pass == 1 ? gradients : 0);
@@ -301,8 +306,8 @@ int64_t play(const Costs& costs, int64_t resident, int64_t gradients, bool accum
       now += unit.kept;
     }
     for (auto unit = costs.units.rbegin(); unit != costs.units.rend(); ++unit) {
-      mark(unit->backward_extra);
-      now += (pass == 0 ? unit->parameters : 0) - unit->kept;
+      mark(unit->backward_extra + (updates ? update_extra : 0));
+      now += (pass == 0 && !updates ? unit->parameters : 0) - unit->kept;
     }
     mark(0);
   }
@@ -354,11 +359,22 @@ MemoryPlan plan_memory(const Workspace& space) {
   plan.optimizer = optimizer_bytes(space, optimizer, *whole) + masters +
                    (space.tables.ema.decay > 0 ? copies : 0);
   const bool accumulates = space.tables.batch.global > space.tables.batch.micro;
+  const bool in_backward = space.tables.optimizer.in_backward;
+  if (in_backward) {  // never more than one unit's
+    plan.gradients = 0;
+    for (const UnitCost& unit : costs.front().units)
+      plan.gradients = std::max(plan.gradients, unit.parameters);
+  }
   for (const Costs& each : costs)
-    plan.peak =
-        std::max(plan.peak, play(each, plan.weights + plan.optimizer, plan.gradients, accumulates));
+    plan.peak = std::max(plan.peak,
+                         play(each,
+                              plan.weights + plan.optimizer,
+                              plan.gradients,
+                              accumulates,
+                              optimizer.extra,
+                              in_backward));
   const int64_t update = plan.weights + plan.optimizer + plan.gradients + optimizer.extra +
-                         masters;  // gradients as fp32
+                         (in_backward ? 0 : masters);  // gradients as fp32
   plan.peak = std::max(plan.peak, update);
   plan.activations = plan.peak - plan.weights - plan.optimizer;
   return plan;

@@ -45,6 +45,12 @@ void Report::scores(int64_t step, const ScoreReport& report) {
   for_each(trackers_, [&](Tracker& tracker) { tracker.scores(step, report); });
 }
 
+void Report::rewound(int64_t from, int64_t to, std::string_view why) {
+  for_each(trackers_, [&](Tracker& tracker) {
+    if (auto* rewind = query<ext::Rewind>(tracker)) rewind->rewound(from, to, why);
+  });
+}
+
 void Report::flush() {
   for_each(trackers_, [](Tracker& tracker) { tracker.flush(); });
 }

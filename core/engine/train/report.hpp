@@ -21,6 +21,8 @@ class Report {
   void scalars(int64_t step, const std::vector<Scalar>& values);
   void text(int64_t step, std::string_view name, std::string_view text);
   void scores(int64_t step, const ScoreReport& report);
+  /// The run goes back: trackers that know how (ext::Rewind) keep both attempts apart.
+  void rewound(int64_t from, int64_t to, std::string_view why);
   void flush();
   void finish(const RunSummary& summary);
 

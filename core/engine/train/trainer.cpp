@@ -88,6 +88,10 @@ void Trainer::forward_backward(const Batch& batch, Window& window) {
   const double share = units / window.normaliser * updater_.loss_scale();
   for (const NamedValue& extra : hidden.losses) loss = loss + extra.value * share;
   collect(hidden, output, units, window);
+  if (updater_.in_backward()) {
+    updater_.begin(step_);
+    if (!std::isfinite(window.loss_sum)) return;  // nothing may move by it
+  }
   loss.backward();
 }
 
@@ -116,6 +120,14 @@ void Trainer::update(const Window& window, StepResult& result) {
   if (updater_.loss_scale() != 1 && std::isfinite(result.loss) && !std::isfinite(result.grad_norm))
     return updater_.back_off(step_);
   result.events = guards_.before_update({result.step, result.loss, result.grad_norm, result.lr});
+  if (strongest(result.events) == GuardAction::Skip && updater_.in_backward() &&
+      std::isfinite(result.loss))
+    throw Error(Code::Gate,
+                fmt::format("{}: it wants the update of step {} left out, which "
+                            "optimizer.in_backward = true has made",
+                            text_of(result.events.front()),
+                            result.step),
+                "optimizer.in_backward = false, or another action of the guard");
   if (strongest(result.events) > GuardAction::Warn) return updater_.drop();
   if (!std::isfinite(result.loss)) not_finite(result.loss, "loss");
   if (!std::isfinite(result.grad_norm)) not_finite(result.grad_norm, "gradient norm");

@@ -2,9 +2,12 @@
 #include "core/engine/train/updater.hpp"
 
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include "mortise/error.hpp"
 #include "mortise/names.hpp"
@@ -20,6 +23,17 @@ const Value& optimizer_table(const Workspace& space) {
   return *table;
 }
 
+/// Called when the gradient of a parameter is whole.
+class WhenWhole final : public torch::autograd::PostAccumulateGradHook {
+ public:
+  explicit WhenWhole(std::function<void()> then) : then_(std::move(then)) {}
+
+  void operator()(const torch::autograd::Variable&) override { then_(); }
+
+ private:
+  std::function<void()> then_;
+};
+
 }  // namespace
 
 Updater::Updater(const Workspace& space, const Module& model)
@@ -33,9 +47,47 @@ Updater::Updater(const Workspace& space, const Module& model)
       if (params_[i].scalar_type() != at::kFloat && !params_[i].is_meta())
         masters_.push_back(slots_[i].param = params_[i].detach().to(at::kFloat));
   optimizer_ = make<Optimizer>(*space.host, optimizer_table(space), slots_);
+  if (keys_.in_backward) hook_parameters();
 }
 
-Updater::~Updater() = default;
+Updater::~Updater() {
+  if (!keys_.in_backward) return;
+  for (const at::Tensor& param : params_)
+    torch::autograd::impl::set_post_acc_grad_hooks(param, nullptr);
+}
+
+void Updater::hook_parameters() {
+  for (size_t i = 0; i < params_.size(); ++i)
+    torch::autograd::impl::set_post_acc_grad_hooks(
+        params_[i], std::make_unique<WhenWhole>([this, i] { update_one(i); }));
+}
+
+void Updater::begin(int64_t step) {
+  backward_step_ = step;
+  squares_.assign(slots_.size(), -1);
+  set_rates(step);
+}
+
+// A gradient that is not finite changes nothing: gather() tells, and the run ends or goes back.
+void Updater::update_one(size_t index) {
+  const at::NoGradGuard no_grad;
+  mortise::Slot& slot = slots_[index];
+  if (squares_[index] >= 0)
+    throw Error(Code::Gate,
+                fmt::format("the gradient of {} comes in several parts, and it was updated after "
+                            "the first: a strategy of [parallel] replays units that share it",
+                            slot.name),
+                "optimizer.in_backward = false");
+  slot.grad = params_[index].grad().to(slot.param.scalar_type());
+  params_[index].mutable_grad().reset();
+  squares_[index] = sums_of_squares({slot.grad}).front();
+  if (std::isfinite(squares_[index])) {
+    if (keys_.clip_value) slot.grad.clamp_(-*keys_.clip_value, *keys_.clip_value);
+    optimizer_->step({backward_step_});
+    if (!params_[index].is_same(slot.param)) params_[index].copy_(slot.param);
+  }
+  slot.grad.reset();
+}
 
 void Updater::make_slots(const Module& model) {
   std::vector<mortise::Slot> list;
@@ -63,6 +115,11 @@ void Updater::make_slots(const Module& model) {
 }
 
 double Updater::gather() {
+  if (keys_.in_backward) {
+    double square = 0;
+    for (const double one : squares_) square += one < 0 ? 0 : one;
+    return std::sqrt(square);
+  }
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
   for (size_t i = 0; i < slots_.size(); ++i) {
@@ -88,11 +145,16 @@ double Updater::lr(int64_t step) const {
   return keys_.lr * (schedule_ == nullptr ? 1.0 : schedule_->factor(step));
 }
 
-double Updater::apply(int64_t step, double norm) {
-  const at::NoGradGuard no_grad;
-  clip(norm);
+void Updater::set_rates(int64_t step) {
   const double rate = lr(step);
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].lr = rate * lr_factors_[i];
+}
+
+double Updater::apply(int64_t step, double norm) {
+  if (keys_.in_backward) return lr(step);
+  const at::NoGradGuard no_grad;
+  clip(norm);
+  set_rates(step);
   optimizer_->step({step});
   if (!masters_.empty())
     for (size_t i = 0; i < slots_.size(); ++i)
@@ -102,7 +164,7 @@ double Updater::apply(int64_t step, double norm) {
     scale_ *= scaling_.growth;
     good_steps_ = 0;
   }
-  return rate;
+  return lr(step);
 }
 
 // Freed, not zeroed: the next backward writes into fresh memory without adding.

@@ -4,6 +4,11 @@
 // whose rounding is what the next forward sees.  fp16 losses are scaled: a step whose gradients
 // overflow is left out and the scale falls; after enough good steps it grows.  Source: Micikevicius
 // et al., "Mixed Precision Training", arXiv:1710.03740 §3.
+//
+// With in_backward a parameter is updated by a hook of its AccumulateGrad node, which runs once all
+// that flows into the parameter is summed, also where it is tied; then its gradient is freed.
+// Source: Lv et al., "Full Parameter Fine-tuning for Large Language Models with Limited Resources"
+// (LOMO), arXiv:2306.09782 §3.1.
 #pragma once
 
 #include <memory>
@@ -26,6 +31,12 @@ class Updater {
   /// What losses are multiplied by; 1 unless the dtype is fp16.
   double loss_scale() const { return scale_; }
 
+  /// Says that parameters move while a backward pass runs (optimizer.in_backward): begin() comes
+  /// before it, and gather() and apply() find that done.
+  bool in_backward() const { return keys_.in_backward; }
+
+  void begin(int64_t step);
+
   /// Takes the gradients over, unscaled, and returns their global norm (may not be finite).
   double gather();
   /// Clips and updates the weights; returns the learning rate.   Order: after gather().
@@ -47,6 +58,9 @@ class Updater {
  private:
   void make_slots(const Module& model);
   void clip(double norm);
+  void set_rates(int64_t step);
+  void hook_parameters();
+  void update_one(size_t slot);
   void state(StateIo& io);
 
   const OptimizerKeys& keys_;
@@ -59,6 +73,8 @@ class Updater {
   std::unique_ptr<Schedule> schedule_;
   double scale_ = 1;
   int64_t good_steps_ = 0;
+  int64_t backward_step_ = 0;    // the rest with in_backward only
+  std::vector<double> squares_;  // per slot, of this step's gradients; negative: none yet
 };
 
 }  // namespace mortise::core

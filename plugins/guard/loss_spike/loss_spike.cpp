@@ -61,6 +61,7 @@ void LossSpike::Config::describe(Schema<Config>& schema) {
   schema.field("window", &Config::window, "steps that are compared with").unit("steps").min(3);
   schema.field("warmup", &Config::warmup, "steps before the first verdict").unit("steps").min(3);
   schema.rule("warmup <= window", "warmup cannot be longer than the window");
+  schema.needs("whole_gradient", "action == 'skip' or action == 'stop'");
 }
 
 }  // namespace mortise::guard::loss_spike

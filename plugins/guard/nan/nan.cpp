@@ -29,6 +29,7 @@ void Nan::Config::describe(Schema<Config>& schema) {
   schema.field("patience", &Config::patience, "such steps in a row after which the run stops")
       .unit("steps")
       .min(1);
+  schema.needs("whole_gradient", "action != 'rollback'");
 }
 
 }  // namespace mortise::guard::nan

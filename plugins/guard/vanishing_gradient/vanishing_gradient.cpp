@@ -29,6 +29,7 @@ void VanishingGradient::Config::describe(Schema<Config>& schema) {
       .one_of({"warn", "skip", "rollback", "stop"});
   schema.field("threshold", &Config::threshold, "norms below it are too small").above(0);
   schema.field("patience", &Config::patience, "such steps in a row").unit("steps").min(1);
+  schema.needs("whole_gradient", "action == 'skip' or action == 'stop'");
 }
 
 }  // namespace mortise::guard::vanishing_gradient

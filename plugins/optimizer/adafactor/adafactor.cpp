@@ -107,6 +107,7 @@ void Adafactor::Config::describe(Schema<Config>& schema) {
   schema.field("relative_step",
                &Config::relative_step,
                "the step falls by itself, min(lr, 1/√t); the paper's lr is 1e-2");
+  schema.provides("in_backward");
 }
 
 }  // namespace mortise::optimizer::adafactor

@@ -91,6 +91,7 @@ void AdamW::state(StateIo& io) {
 void AdamW::Config::describe(Schema<Config>& schema) {
   schema.field("betas", &Config::betas, "decay of the first and the second moment").range(0, 1);
   schema.field("eps", &Config::eps, "added to the root of the second moment").above(0);
+  schema.provides("in_backward");
 }
 
 }  // namespace mortise::optimizer::adamw

@@ -72,6 +72,7 @@ void Lion::state(StateIo& io) { io.tensors("m", m_); }
 void Lion::Config::describe(Schema<Config>& schema) {
   schema.field("betas", &Config::betas, "share of the momentum in the direction, and its decay")
       .range(0, 1);
+  schema.provides("in_backward");
 }
 
 }  // namespace mortise::optimizer::lion

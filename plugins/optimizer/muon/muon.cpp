@@ -140,6 +140,7 @@ void Muon::Config::describe(Schema<Config>& schema) {
                "patterns on parameter names (embeddings, heads) that go to `other`; * is any run");
   schema.field("other", &Config::other, "the optimizer of what is no matrix");
   schema.field("other_lr", &Config::other_lr, "factor on lr for `other`").min(0);
+  schema.provides("in_backward");
 }
 
 }  // namespace mortise::optimizer::muon

@@ -113,6 +113,7 @@ void Sgd::Config::describe(Schema<Config>& schema) {
       .one_of({"l2", "decoupled"});
   schema.rule("not nesterov or (momentum > 0 and dampening == 0)",
               "Nesterov momentum needs momentum and no dampening");
+  schema.provides("in_backward");
 }
 
 }  // namespace mortise::optimizer::sgd

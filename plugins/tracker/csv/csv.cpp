@@ -2,9 +2,11 @@
 // Persistent formats:
 //   metrics.csv   step,loss,lr,…    one row a call; the first row decides the first columns
 //   scores.csv    step,eval,data,score,value,signature    one row a score
-// A name that first appears later becomes a new column at the right: the file is rewritten once,
-// atomically, with that cell empty in the earlier rows.  So no column ever changes its place and no
-// value is lost; a cell is empty when its step had no such value.
+// One row a step: when the run goes back, the rows that it gives up go to metrics.rollback-N.csv
+// and scores.rollback-N.csv (N = 1, 2, …), which begin with the same header. A name that first
+// appears later becomes a new column at the right: the file is rewritten once, atomically, with
+// that cell empty in the earlier rows.  So no column ever changes its place and no value is lost; a
+// cell is empty when its step had no such value.
 #include "csv.hpp"
 
 #include <algorithm>
@@ -51,15 +53,25 @@ std::vector<std::string> cells_of(std::string_view line) {
   return cells;
 }
 
-// Keeps a header and the rows up to a step; a row that does not begin with a step is a damaged one.
-void drop_rows_after(const std::string& path, int64_t step) {
-  bool header = true;
+// Keeps a header and the rows up to a step, and returns the header with the other rows.  A row that
+// does not begin with a step is a damaged one.
+std::string drop_rows_after(const std::string& path, int64_t step) {
+  bool is_header = true;
+  std::string dropped;
   keep_lines(path, [&](std::string_view line) {
-    if (std::exchange(header, false)) return true;
+    const auto drop = [&] { dropped.append(line).append("\n"); };
+    if (std::exchange(is_header, false)) {
+      drop();
+      return true;
+    }
     int64_t row = 0;
     const auto [end, status] = std::from_chars(line.data(), line.data() + line.size(), row);
-    return status == std::errc() && end != line.data() + line.size() && *end == ',' && row <= step;
+    const bool is_kept =
+        status == std::errc() && end != line.data() + line.size() && *end == ',' && row <= step;
+    if (!is_kept) drop();
+    return is_kept;
   });
+  return dropped;
 }
 
 bool is_empty_or_absent(const std::string& path) {
@@ -155,6 +167,20 @@ void Csv::scores(int64_t step, const ScoreReport& report) {
                         number(score.value),
                         cell(one_line(report.signature)));
   scores_->append(rows);
+}
+
+void Csv::rewound(int64_t /*from*/, int64_t to, std::string_view /*why*/) {
+  flush();
+  int64_t number = 1;
+  const auto beside = [&](const char* name) {
+    return fmt::format("{}/{}.rollback-{}.csv", directory_, name, number);
+  };
+  while (::access(beside("metrics").c_str(), F_OK) == 0) ++number;
+  for (auto& [file, name] : {std::pair(&steps_, "metrics"), std::pair(&scores_, "scores")}) {
+    const std::string path = (*file)->path();
+    write_file(beside(name), drop_rows_after(path, to));
+    file->emplace(path);  // the old descriptor still holds the old file
+  }
 }
 
 void Csv::flush() {

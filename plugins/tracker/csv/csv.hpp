@@ -11,11 +11,12 @@
 
 namespace mortise::tracker::csv {
 
-class Csv final : public Tracker {
+class Csv final : public Tracker, public ext::Rewind {
  public:
   void start(const RunInfo& info) override;
   void scalars(int64_t step, std::span<const Scalar> values) override;
   void scores(int64_t step, const ScoreReport& report) override;
+  void rewound(int64_t from, int64_t to, std::string_view why) override;
   void flush() override;
   void finish(const RunSummary& summary) override;
 

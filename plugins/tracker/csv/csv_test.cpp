@@ -105,4 +105,23 @@ TEST_SUITE("tracker.csv") {
     CHECK(folder.steps().starts_with("step,loss,lr\n1,1,\n"));
     CHECK(folder.steps().ends_with("100,1,\n101,1,2\n"));
   }
+
+  TEST_CASE("a rollback leaves one row a step and keeps what it gave up in files of its own") {
+    const Folder folder;
+    Csv tracker;
+    tracker.start(folder.info());
+    for (const int64_t step : {1, 2, 3}) log(tracker, step, {{"loss", 1.0 * step}});
+    tracker.scores(2, {"ppl", "dev", "v1", {{"perplexity", 9.0}}});
+    tracker.rewound(3, 1, "a spike");
+    log(tracker, 2, {{"loss", 7.0}});
+    tracker.rewound(2, 1, "another");
+    log(tracker, 2, {{"loss", 8.0}});
+    tracker.finish({});
+    CHECK(folder.steps() == "step,loss\n1,1\n2,8\n");
+    CHECK(folder.scores() == "step,eval,data,score,value,signature\n");
+    CHECK(read_file(folder.path + "/metrics.rollback-1.csv") == "step,loss\n2,2\n3,3\n");
+    CHECK(read_file(folder.path + "/scores.rollback-1.csv") ==
+          "step,eval,data,score,value,signature\n2,ppl,dev,perplexity,9,v1\n");
+    CHECK(read_file(folder.path + "/metrics.rollback-2.csv") == "step,loss\n2,7\n");
+  }
 }

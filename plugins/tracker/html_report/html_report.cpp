@@ -66,6 +66,15 @@ Evaluation evaluation_of(const Value& value) {
   return out;
 }
 
+GivenUp given_up_of(const Value& value) {
+  GivenUp out{value.at("name").as_string(), {}};
+  for (const Value& point : value.at("points").as_array()) {
+    MORTISE_CHECK(point.as_array().size() == 2, "a point of {} is damaged", out.name);
+    out.points.push_back({number_of(point.as_array()[0]), number_of(point.as_array()[1])});
+  }
+  return out;
+}
+
 }  // namespace
 
 HtmlReport::HtmlReport(Config config) : config_(config) {}
@@ -101,10 +110,13 @@ void HtmlReport::load_earlier_part(int64_t resumed_step) {
         earlier.texts.push_back({value.at("step").as_int(),
                                  value.at("name").as_string(),
                                  value.at("text").as_string()});
+    if (const Value* pieces = data.find("given_up"))  // absent in pages of earlier versions
+      for (const Value& value : pieces->as_array()) earlier.given_up.push_back(given_up_of(value));
     earlier_seconds_ = data.at("wall_seconds").as_float();
     report_.series = std::move(earlier.series);
     report_.evaluations = std::move(earlier.evaluations);
     report_.texts = std::move(earlier.texts);
+    report_.given_up = std::move(earlier.given_up);
   } catch (const Error& error) {
     log::warn(
         "the report's curves begin at step {}: {}  path={}", resumed_step, error.message(), path_);
@@ -132,6 +144,20 @@ void HtmlReport::text(int64_t step, std::string_view name, std::string_view text
 
 void HtmlReport::scores(int64_t step, const ScoreReport& report) {
   report_.evaluations.push_back({step, report});
+}
+
+// What is given up stays in sight, but is no part of the curve.
+void HtmlReport::rewound(int64_t from, int64_t to, std::string_view why) {
+  for (Series& series : report_.series) {
+    GivenUp piece{series.name(), series.points()};
+    series.drop_after(to);
+    const auto kept = static_cast<int64_t>(series.points().size());
+    piece.points.erase(piece.points.begin(), piece.points.begin() + std::max<int64_t>(0, kept - 1));
+    if (piece.points.size() > 1) report_.given_up.push_back(std::move(piece));
+  }
+  std::erase_if(report_.evaluations, [&](const Evaluation& e) { return e.step > to; });
+  report_.step = to;
+  text(to, "rollback", fmt::format("from step {} to step {}: {}", from, to, why));
 }
 
 void HtmlReport::flush() {
@@ -168,6 +194,13 @@ std::string HtmlReport::data() const {
     entry["name"] = text.name;
     entry["text"] = text.text;
     value["texts"].as_array().push_back(std::move(entry));
+  }
+  value["given_up"] = Value::array();
+  for (const GivenUp& piece : report_.given_up) {
+    Value points = Value::array();
+    for (const Point& point : piece.points)
+      points.as_array().emplace_back(Value::Array{point.step, point.value});
+    value["given_up"].as_array().push_back(Value::Table{{"name", piece.name}, {"points", points}});
   }
   return to_json(value);
 }

@@ -10,7 +10,7 @@
 
 namespace mortise::tracker::html_report {
 
-class HtmlReport final : public Tracker {
+class HtmlReport final : public Tracker, public ext::Rewind {
  public:
   struct Config {
     int64_t max_points = 1000;
@@ -24,6 +24,7 @@ class HtmlReport final : public Tracker {
   void scalars(int64_t step, std::span<const Scalar> values) override;
   void text(int64_t step, std::string_view name, std::string_view text) override;
   void scores(int64_t step, const ScoreReport& report) override;
+  void rewound(int64_t from, int64_t to, std::string_view why) override;
   void flush() override;
   void finish(const RunSummary& summary) override;
 

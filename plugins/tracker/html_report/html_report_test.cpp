@@ -279,4 +279,31 @@ TEST_SUITE("tracker.html_report") {
     for (int i = 0; i < 100; ++i) spiky.push_back({static_cast<double>(i), i == 0 ? 1000.0 : 1.0});
     CHECK(has(draw({"x", "", true, {{"", "main", spiky}}, ""}), "1 point above the frame"));
   }
+
+  TEST_CASE("a rollback leaves one curve and shows what it gave up, also after a resume") {
+    const Folder folder;
+    {
+      HtmlReport tracker({});
+      tracker.start(folder.info());
+      log_steps(tracker, 1, 18);
+      tracker.scores(15, {"ppl", "dev", "s", {{"perplexity", 9}}});
+      tracker.rewound(18, 10, "loss 9 is a spike");
+      log_steps(tracker, 11, 20);
+      tracker.flush();
+    }
+    HtmlReport tracker({});
+    tracker.start(folder.info(20));
+    tracker.finish({"done", 20, 1, {}});
+    const std::vector<double> steps = steps_of(folder.page(), "loss");
+    REQUIRE(steps.size() == 20);
+    for (size_t i = 0; i < steps.size(); ++i) CHECK(steps[i] == static_cast<double>(i) + 1);
+    const Value data = parse_json(embedded_data(folder.page()));
+    const Value& piece = data.at("given_up").as_array().at(0);
+    CHECK(piece.get("name", "") == "loss");
+    CHECK(piece.at("points").as_array().size() == 9);  // from step 10, where it left the curve
+    CHECK(data.at("evaluations").as_array().empty());
+    CHECK(has(folder.page(), "from step 18 to step 10: loss 9 is a spike"));
+    CHECK(count(folder.page(), ">given up by a rollback<") == 4);  // once a chart
+    CHECK(has(folder.page(), "polyline class=\"gone\""));
+  }
 }

@@ -134,6 +134,18 @@ std::string not_drawn_note(const Series& series) {
                       : fmt::format("{} values are not finite and not drawn", count);
 }
 
+// Curves behind which stands what rollbacks gave up of the series.
+std::vector<Curve> beside_given_up(const Report& report,
+                                   std::string_view name,
+                                   std::vector<Curve> curves) {
+  std::vector<Curve> all;
+  for (const GivenUp& piece : report.given_up)
+    if (piece.name == name)
+      all.push_back({all.empty() ? "given up by a rollback" : "", "gone", piece.points});
+  all.insert(all.end(), curves.begin(), curves.end());
+  return all;
+}
+
 std::string loss_chart(const Report& report,
                        const Series& loss,
                        const Known& known,
@@ -151,6 +163,7 @@ std::string loss_chart(const Report& report,
            points,
            true});
   }
+  chart.curves = beside_given_up(report, loss.name(), std::move(chart.curves));
   return draw(chart);
 }
 
@@ -167,15 +180,18 @@ std::string curves(const Report& report, double smoothing) {
       out += draw({std::string(known.title),
                    std::string(known.unit),
                    known.from_zero,
-                   {{"", "main", series->points()}},
+                   beside_given_up(report, known.name, {{"", "main", series->points()}}),
                    not_drawn_note(*series)});
   }
   for (const Series& series : report.series) {
     if (std::find(drawn.begin(), drawn.end(), series.name()) != drawn.end() ||
         series.points().empty())
       continue;
-    out +=
-        draw({series.name(), "", false, {{"", "main", series.points()}}, not_drawn_note(series)});
+    out += draw({series.name(),
+                 "",
+                 false,
+                 beside_given_up(report, series.name(), {{"", "main", series.points()}}),
+                 not_drawn_note(series)});
   }
   for (const Evaluation* evaluation : latest(report)) {
     if (evaluation->report.scores.empty()) continue;

@@ -22,6 +22,12 @@ struct LoggedText {
   std::string name, text;
 };
 
+/// A piece of a curve that a rollback gave up.
+struct GivenUp {
+  std::string name;
+  std::vector<Point> points;
+};
+
 /// All that the page shows.
 struct Report {
   RunInfo run;
@@ -30,6 +36,7 @@ struct Report {
   std::vector<Series> series;
   std::vector<Evaluation> evaluations;
   std::vector<LoggedText> texts;
+  std::vector<GivenUp> given_up;
   std::string written_at;
 };
 

@@ -29,12 +29,12 @@ figure{margin:0;padding:12px 14px 8px;min-width:0}
 figcaption{display:flex;flex-wrap:wrap;gap:2px 14px;align-items:baseline;margin-bottom:4px}
 .key,.note{font-size:12px;color:var(--soft)}
 .key::before{content:"";display:inline-block;width:14px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle;background:var(--main)}
-.key.raw::before{background:var(--raw)}.key.other::before{background:var(--other)}
+.key.raw::before{background:var(--raw)}.key.other::before{background:var(--other)}.key.gone::before{background:var(--bad)}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
 .grid{stroke:var(--grid)}.axis{stroke:var(--soft);stroke-opacity:.55}
 polyline{fill:none;stroke-linejoin:round;stroke-linecap:round;stroke-width:1.6}
-polyline.raw{stroke:var(--raw);stroke-width:1}polyline.main{stroke:var(--main)}polyline.other{stroke:var(--other)}
+polyline.raw{stroke:var(--raw);stroke-width:1}polyline.main{stroke:var(--main)}polyline.other{stroke:var(--other)}polyline.gone{stroke:var(--bad);stroke-width:1;stroke-dasharray:4 3}
 circle{fill:var(--main)}circle.other{fill:var(--other)}
 .hair{stroke:var(--soft);stroke-dasharray:3 3}
 .scroll{overflow-x:auto}

@@ -132,4 +132,28 @@ TEST_SUITE("tracker.jsonl") {
     Jsonl tracker;
     CHECK_THROWS_AS(tracker.start(info), Error);
   }
+
+  TEST_CASE("after a rollback each object says its attempt, also when resumed") {
+    const Folder folder;
+    {
+      Jsonl tracker;
+      tracker.start(folder.info());
+      log_steps(tracker, 1, 3);
+      tracker.rewound(3, 1, "loss 9 is a spike");
+      log_steps(tracker, 2, 4);
+      tracker.finish({});
+    }
+    const auto all = rows(folder.file());
+    REQUIRE(all.size() == 7);
+    CHECK(all[2].find("attempt") == nullptr);
+    CHECK(to_json(all[3]) ==
+          R"({"step": 1, "attempt": 2, "rollback_from": 3, "why": "loss 9 is a spike"})");
+    CHECK(all[4].get("step", 0) == 2);
+    CHECK(all[4].get("attempt", 0) == 2);
+    Jsonl resumed;
+    resumed.start(folder.info(3));
+    log_steps(resumed, 4, 4);
+    resumed.finish({});
+    CHECK(rows(folder.file()).back().get("attempt", 0) == 2);
+  }
 }

@@ -1,6 +1,7 @@
 // Writes tb/events.out.tfevents.TIME.PID: `tensorboard --logdir runs` shows every run below runs/.
 // A resumed run opens a file of its own and marks its first step as a restart, which hides what the
-// earlier file holds from there on.
+// earlier file holds from there on.  A run that goes back says the same in its file, so that
+// TensorBoard draws one value a step, and leaves the text "rollback" at the step it went back to.
 #include "tensorboard.hpp"
 
 #include <chrono>
@@ -56,6 +57,11 @@ void Tensorboard::scores(int64_t step, const ScoreReport& report) {
     summary += scalar_value(fmt::format("eval/{}/{}", report.name, score.name),
                             static_cast<float>(score.value));
   write(summary_event(now(), step, summary));
+}
+
+void Tensorboard::rewound(int64_t from, int64_t to, std::string_view why) {
+  write(restart_event(now(), to + 1));
+  text(to, "rollback", fmt::format("from step {} to step {}: {}", from, to, why));
 }
 
 void Tensorboard::flush() {

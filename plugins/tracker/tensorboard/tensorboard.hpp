@@ -10,12 +10,13 @@
 
 namespace mortise::tracker::tensorboard {
 
-class Tensorboard final : public Tracker {
+class Tensorboard final : public Tracker, public ext::Rewind {
  public:
   void start(const RunInfo& info) override;
   void scalars(int64_t step, std::span<const Scalar> values) override;
   void text(int64_t step, std::string_view name, std::string_view text) override;
   void scores(int64_t step, const ScoreReport& report) override;
+  void rewound(int64_t from, int64_t to, std::string_view why) override;
   void flush() override;
   void finish(const RunSummary& summary) override;
 

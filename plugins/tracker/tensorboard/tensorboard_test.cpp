@@ -102,4 +102,21 @@ TEST_SUITE("tracker.tensorboard") {
     // all but the eight bytes of the clock
     CHECK(found[2].substr(9) == restart_event(kTime, 301).substr(9));
   }
+
+  TEST_CASE("a run that goes back hides what it gave up, and says why") {
+    const testing::TempDir temp;
+    RunInfo info;
+    info.directory = temp.path;
+    Tensorboard tracker;
+    tracker.start(info);
+    const Scalar values[] = {{"loss", 2.0}};
+    tracker.scalars(18, values);
+    tracker.rewound(18, 10, "loss 9 is a spike");
+    tracker.scalars(11, values);
+    tracker.flush();
+    const auto found = events(temp.path);
+    REQUIRE(found.size() == 5);
+    CHECK(found[2].substr(9) == restart_event(kTime, 11).substr(9));
+    CHECK(found[3].find("from step 18 to step 10: loss 9 is a spike") != std::string::npos);
+  }
 }

@@ -1,7 +1,9 @@
 // Contract of `optimizer`: makes a quadratic smaller, resumes bit for bit, leaves slots without
-// gradient alone, takes zero gradients and bf16, and (granularity Element) updates a cut parameter
-// as the whole one.
+// gradient alone, takes zero gradients and bf16, (granularity Element) updates a cut parameter as
+// the whole one, and (capability in_backward) moves slots one by one as all together.
 #include "mortise/torch/optimizer.hpp"
+
+#include <algorithm>
 
 #include "suites.hpp"
 #include "tools.hpp"
@@ -145,6 +147,32 @@ void cut_slots(Factory& f) {
   expect_close(flat, whole[0].param, 1e-6, "a parameter cut into two slots");
 }
 
+// What optimizer.in_backward does: step() for one slot after another, the last parameter first.
+void one_by_one(Factory& f) {
+  const std::vector<Capability>& provides = f.schema().provides;
+  if (std::none_of(provides.begin(), provides.end(), [](const Capability& c) {
+        return c.name == "in_backward";
+      }))
+    skip("it does not declare the capability in_backward");
+  const at::NoGradGuard no_grad;
+  const Slots together = example_slots(f.seed()), apart = example_slots(f.seed());
+  const auto one = make<Optimizer>(f, together), two = make<Optimizer>(f, apart);
+  for (int64_t step = 0; step < 6; ++step) {
+    for (size_t i = 0; i < together.size(); ++i)
+      together[i].grad = randn(together[i].param.sizes(), 40 + static_cast<uint64_t>(step) + i);
+    one->step({step});
+    for (size_t i = apart.size(); i-- > 0;) {
+      apart[i].grad = together[i].grad.clone();
+      two->step({step});
+      apart[i].grad.reset();
+    }
+  }
+  for (size_t i = 0; i < together.size(); ++i)
+    expect_equal_bits(apart[i].param,
+                      together[i].param,
+                      together[i].name + ", its slot moved by itself in each step,");
+}
+
 void deterministic(Factory& f) {
   const Slots one = example_slots(f.seed()), two = example_slots(f.seed());
   take_steps(*make<Optimizer>(f, one), one, 0, 8);
@@ -165,6 +193,7 @@ Suite optimizer_suite() {
            {"changes nothing at learning rate 0", no_rate_no_change},
            {"takes bf16", bf16},
            {"a cut parameter moves as the whole one", cut_slots},
+           {"slots that move one by one move as all together", one_by_one},
            {"is deterministic", deterministic}}};
 }
 

@@ -95,6 +95,13 @@ void norm_extremes(Factory& f) {
   MORTISE_EXPECT(small.scalar_type() == at::kBFloat16,
                  "a bf16 norm of a bf16 input gives another dtype");
   expect_finite(small, "a bf16 norm");
+  // run.precision: the norm is in fp32, the stream is not.
+  const at::Tensor x = randn({2, kWidth}, f.seed(), at::kBFloat16);
+  const at::Tensor mixed = norm->forward(x);
+  MORTISE_EXPECT(mixed.scalar_type() == at::kBFloat16,
+                 "an fp32 norm of a bf16 input gives another dtype than came (see "
+                 "mortise/torch/precision.hpp)");
+  expect_close(mixed.to(at::kFloat), norm->forward(x.to(at::kFloat)), 1e-2, "an fp32 norm of bf16");
 }
 
 /// A norm that adds gives what the sum and forward() give, to the bits; gradients reach both parts.

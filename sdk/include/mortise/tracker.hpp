@@ -46,11 +46,26 @@ struct RunSummary {
       facts;  // shown as a table: "peak tensor memory" → "412 MiB"
 };
 
+namespace ext {
+
+/// A tracker that tells the steps of a run that went back (a guard's rollback) from those that took
+/// their place.  Without it the same numbers are logged twice and nothing says so.
+class MORTISE_API Rewind {
+ public:
+  static constexpr const char* kExtension = "tracker.rewind/1";
+  virtual ~Rewind();
+  /// The run goes back from step `from` to the state after step `to`: what was logged after `to`
+  /// was given up, and those numbers come again.   Thread: [main-thread].
+  virtual void rewound(int64_t from, int64_t to, std::string_view why) = 0;
+};
+
+}  // namespace ext
+
 class MORTISE_API Tracker : public Component {
  public:
   using Interface = Tracker;
   using Args = NoArgs;
-  using Extensions = detail::ExtensionList<>;
+  using Extensions = detail::ExtensionList<ext::Rewind>;
   static constexpr const char* kInterface = "tracker/1.0";
 
   static std::string layout() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 
 #include "mortise/torch/parallel_for.hpp"
 
@@ -64,6 +65,7 @@ struct Block {
 
 std::vector<double> sums_of_squares(const std::vector<at::Tensor>& tensors) {
   const at::NoGradGuard no_grad;
+  RECORD_FUNCTION("mortise::sums_of_squares", c10::ArrayRef<const c10::IValue>{});
   std::vector<double> sums(tensors.size(), 0);
   std::vector<at::Tensor> dense(tensors.size());
   std::vector<Block> blocks;
