@@ -73,6 +73,30 @@ void compare_attention(const at::Tensor& q,
   compare(name, [&] { return ops::document_attention(q, k, v, offsets, 0.18); }, masked, {q, k, v});
 }
 
+// One document of q's length, of which a token sees the last `window` keys.
+void compare_window(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t window) {
+  const at::Tensor offsets = at::tensor({int64_t{0}, q.size(1)}, at::kLong);
+  const auto masked = [&] {
+    const at::Tensor index = at::arange(q.size(1), at::kLong),
+                     age = index.unsqueeze(1) - index.unsqueeze(0);
+    return at::scaled_dot_product_attention(q.transpose(1, 2),
+                                            k.transpose(1, 2),
+                                            v.transpose(1, 2),
+                                            (age >= 0).logical_and(age < window),
+                                            0.0,
+                                            false,
+                                            0.18,
+                                            true);
+  };
+  char name[40];
+  std::snprintf(
+      name, sizeof name, "window_%d_of_%d", static_cast<int>(window), static_cast<int>(q.size(1)));
+  compare(name,
+          [&] { return ops::document_attention(q, k, v, offsets, 0.18, window); },
+          masked,
+          {q, k, v});
+}
+
 // Best seconds of y = x·Wᵀ, gx = g·W and gW = gᵀ·x together.
 double product_seconds(int64_t tokens, int64_t in, int64_t out) {
   const at::Tensor x = at::randn({tokens, in}), w = at::randn({out, in}),
@@ -164,6 +188,9 @@ int main(int argc, char** argv) {
       [&] { return ops::eager::rope(q, cos, sin, positions); },
       {q});
   for (const int64_t length : {16, 64, 256}) compare_attention(q, k, v, length);
+  for (const int64_t length : {1024, 4096})
+    compare_window(
+        leaf({1, length, 8, 32}), leaf({1, length, 4, 32}), leaf({1, length, 4, 32}), 256);
   const at::Tensor h = leaf({tokens, width}), head = leaf({vocab, width}),
                    targets = at::randint(0, vocab, {tokens}, at::kLong);
   compare(

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mortise/digest.hpp"
 #include "mortise/error.hpp"
 #include "mortise/fixtures.hpp"
 
@@ -83,5 +84,16 @@ TEST_SUITE("sdk.file") {
     write_file(folder.file("ten"), "0123456789");
     CHECK_THROWS_WITH_AS(
         read_file(folder.file("ten"), 9), doctest::Contains("is 10 bytes; at most 9"), DataError);
+  }
+
+  TEST_CASE("the digest of a file is that of its bytes as one piece, whatever its size") {
+    const testing::TempDir temp;
+    for (const size_t size : {size_t{0}, size_t{5}, size_t{4} << 20, (size_t{9} << 20) + 17}) {
+      CAPTURE(size);
+      std::string text(size, 'x');
+      for (size_t i = 0; i < size; i += 977) text[i] = static_cast<char>('a' + i % 23);
+      const std::string path = temp.put("file", text);
+      CHECK(file_digest(path) == Digest().add(text).text());
+    }
   }
 }
