@@ -90,6 +90,12 @@ constexpr const char* kLora =
 constexpr const char* kDora =
     R"({"type": "lora", "rank": 3, "use_dora": true, "targets": ["q_proj", "o_proj", "up_proj"]})";
 constexpr const char* kIa3 = R"({"type": "ia3"})";
+// As they are written for other programs: every kind of projection, no dropout.
+constexpr const char* kWritten =
+    R"({"type": "lora", "rank": 3, "targets": ["q_proj", "k_proj", "v_proj", "o_proj"]})";
+constexpr const char* kIa3Written =
+    R"({"type": "ia3", "targets": ["k_proj", "v_proj"], "feedforward": []})";
+constexpr const char* kPrefixWritten = R"({"type": "prefix", "tokens": 2})";
 constexpr const char* kPrefix = R"({"type": "prefix", "tokens": 4})";
 constexpr const char* kProjected =
     R"({"type": "prefix", "tokens": 4, "projection": true, "hidden": 6})";
@@ -136,6 +142,38 @@ TEST_SUITE("model.adapter") {
       const auto expected = read_tensors(adapter_folder(name) + "/expected.safetensors");
       CHECK(at::equal(logits_of(*second.model, expected.at("ids")),
                       logits_of(*first.model, expected.at("ids"))));
+    }
+  }
+
+  TEST_CASE("adapters over models of every architecture are the same when written and read again") {
+    const std::vector<std::string> with_projections = {"mistral", "qwen2", "qwen3", "mixtral_top2"},
+                                   fused = {"gpt2", "gpt_neox"};
+    std::vector<std::pair<std::string, const char*>> pairs;
+    for (const std::string& base : with_projections)
+      for (const char* json : {kWritten, kIa3Written}) pairs.emplace_back(base, json);
+    for (const auto* bases : {&with_projections, &fused})
+      for (const std::string& base : *bases)
+        for (const char* json : {kPrefixWritten, kPrompt}) pairs.emplace_back(base, json);
+    for (const auto& [base, json] : pairs) {
+      const Value table = table_of(json);
+      const std::string name = fmt::format("{}_over_{}", table.at("type").as_string(), base);
+      CAPTURE(name);
+      const testing::TempDir temp;
+      const OpenedModel first = open_golden(base), second = open_golden(base);
+      const at::Tensor ids = ids_of(1, 9), before = logits_of(*first.model, ids);
+      attach_adapter(*first.model, table, host(), {}, /*is_sample=*/false);
+      start_adapter(*first.model, &table, nullptr, /*seed=*/5, /*std=*/0.3);
+      at::manual_seed(7);
+      const at::NoGradGuard no_grad;
+      for (NamedTensor& tensor : first.model->parameters())
+        if (!first.model->is_base(tensor.name))
+          tensor.tensor.add_(at::randn(tensor.tensor.sizes()) * 0.1);
+      save_adapter(*first.model->adapter(), temp.path + "/again", base);
+      if (const char* out = std::getenv("MORTISE_ADAPTERS_OUT"))  // adapter_in_peft.sh
+        save_adapter(*first.model->adapter(), std::string(out) + "/" + name, base);
+      open_adapter(*second.model, second.spec, temp.path + "/again", host(), catalog());
+      CHECK(at::equal(logits_of(*second.model, ids), logits_of(*first.model, ids)));
+      CHECK_FALSE(at::equal(logits_of(*first.model, ids), before));
     }
   }
 

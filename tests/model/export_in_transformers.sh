@@ -15,7 +15,7 @@ if [ ! -x "$mortise" ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for folder in "$source_dir"/tests/golden/llama/*/ "$source_dir"/tests/golden/architectures/*/; do
+for folder in "$source_dir"/tests/golden/llama/*/ "$source_dir"/tests/golden/architectures/*/ "$source_dir"/tests/golden/mixtral/*/; do
   case $folder in *__pycache__*) continue ;; esac
   name=$(basename "$folder")
   "$mortise" export "$folder" --to "$work/$name"

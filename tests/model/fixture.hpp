@@ -39,8 +39,9 @@ inline core::PluginHost& host() {
 
 inline std::string golden_folder(const std::string& name) {
   const std::string golden = std::string(MORTISE_SOURCE_DIR) + "/tests/golden/";
-  const std::string plain = golden + "llama/" + name;
-  return std::filesystem::exists(plain) ? plain : golden + "architectures/" + name;
+  for (const char* folder : {"llama/", "mixtral/"})
+    if (std::filesystem::exists(golden + folder + name)) return golden + folder + name;
+  return golden + "architectures/" + name;
 }
 
 inline std::vector<std::string> golden_names() {
