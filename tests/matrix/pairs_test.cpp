@@ -107,7 +107,8 @@ class Pair {
     CHECK(std::isfinite(dev_perplexity(dir_)));
     std::string signs = "✓";
     for (const char* strategy : {"recompute", "offload"})
-      if (const Choice* other = beside(strategy)) signs += same_as_stored(*other);
+      if (const Choice* other = beside(strategy))
+        signs = signs.substr(0, signs.find('R')) + same_as_stored(*other);
     if (const Choice* other = beside("packing")) signs += same_as_unpacked(*other);
     if (merges(a_) || merges(b_)) signs += same_as_merged();
     if (is_half(a_) || is_half(b_)) signs += near_fp32(is_half(a_) ? b_ : a_);
