@@ -225,7 +225,7 @@ void Checker::recipe_rules(const Node& out) {
                                                node->origin.kind == Origin::Kind::Override);
       if (node != nullptr && !node->is_table())
         shown.push_back(fmt::format("{} = {}", path, brief(*node)));
-      if (place != nullptr && written)
+      if (place != nullptr && written && !node->is_table())
         notes.push_back(fmt::format("{}: {}", path, node->origin.place()));
       if (place == nullptr && written) place = node;
     }

@@ -303,7 +303,7 @@ TEST_SUITE("tracker.html_report") {
     CHECK(piece.at("points").as_array().size() == 9);  // from step 10, where it left the curve
     CHECK(data.at("evaluations").as_array().empty());
     CHECK(has(folder.page(), "from step 18 to step 10: loss 9 is a spike"));
-    CHECK(count(folder.page(), "given up by a rollback") == 4);  // once a chart
+    CHECK(count(folder.page(), ">given up by a rollback<") == 4);  // once a chart
     CHECK(has(folder.page(), "polyline class=\"gone\""));
   }
 }
