@@ -53,6 +53,7 @@ class Checker {
   static bool rule_holds(const RecipeRule& rule, const Node& out);
   void capabilities();
   void packing(const Node& out);
+  void precision(const Node& out);
   void profiled_steps(const Node& out);
   std::string providers_of(const std::string& capability) const;
   void named_scores(const Node& out);

@@ -10,6 +10,7 @@
 namespace mortise {
 
 Objective::~Objective() = default;
+ext::SampleScores::~SampleScores() = default;
 Optimizer::~Optimizer() = default;
 Device::~Device() = default;
 

@@ -4,6 +4,13 @@
 #include <unistd.h>
 
 struct @CLASS@ final : mortise::Device {
+  struct Config {
+    static void describe(mortise::Schema<Config>& s) {
+      s.provides("bf16");  // what run.dtype may ask for, besides fp32
+      s.provides("fp16");
+    }
+  };
+  explicit @CLASS@(Config) {}
   at::Device device() const override { return at::kCPU; }
   std::string description() const override { return "cpu, not counted"; }
   int64_t total_bytes() const override { return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE); }
