@@ -19,8 +19,8 @@
 #include "core/cli/arguments.hpp"
 #include "core/cli/verbs.hpp"
 #include "core/conform/worker.hpp"
-#include "core/plugin/manifest.hpp"
 #include "core/plugin/probe.hpp"
+#include "manifest.hpp"
 
 namespace mortise::core {
 

@@ -13,8 +13,8 @@
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/load_error.hpp"
-#include "core/plugin/manifest.hpp"
 #include "elf_notes.hpp"
+#include "manifest.hpp"
 
 namespace mortise::core {
 

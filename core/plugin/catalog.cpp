@@ -11,10 +11,8 @@
 
 #include "mortise/error.hpp"
 #include "mortise/file.hpp"
-#include "mortise/json.hpp"
 
 #include "core/plugin/handshake.hpp"
-#include "core/plugin/manifest.hpp"
 
 namespace mortise::core {
 
@@ -81,28 +79,6 @@ SearchPath SearchPath::standard(const std::vector<std::string>& from_command_lin
     if (!absolute.empty() && seen.insert(absolute).second) path.folders.push_back(absolute);
   }
   return path;
-}
-
-const SchemaInfo& ComponentEntry::schema() const {
-  if (schema_ == nullptr) {
-    try {
-      schema_ = std::make_shared<const SchemaInfo>(
-          SchemaInfo::from_value(parse_json(schema_text, "the schema")));
-    } catch (const Error& error) {
-      if (plugin == nullptr)
-        throw PluginError(fmt::format("the schema of {} is broken: {}", name, error.message()));
-      throw PluginError(
-          fmt::format("the manifest of plugin {} ({}/plugin.toml) has a broken schema for {}: {}",
-                      plugin->id,
-                      plugin->folder,
-                      name,
-                      error.message()),
-          fmt::format("write it again:  mortise-describe {} {}/plugin.toml",
-                      plugin->path(),
-                      plugin->folder));
-    }
-  }
-  return *schema_;
 }
 
 Catalog Catalog::discover(const SearchPath& path) {

@@ -24,7 +24,7 @@
 #include "mortise/transform.hpp"
 #include "mortise/weight_format.hpp"
 
-#include "core/plugin/manifest.hpp"
+#include "manifest.hpp"
 
 namespace mortise::core {
 

@@ -13,7 +13,7 @@
 
 #include "core/plugin/handshake.hpp"
 #include "core/plugin/load_error.hpp"
-#include "core/plugin/manifest.hpp"
+#include "manifest.hpp"
 
 namespace mortise::core {
 

@@ -343,6 +343,29 @@ void Checker::in_backward(const Node& out) {
   }
 }
 
+void Checker::precision(const Node& out) {
+  const Node *dtype = out.find_path("run.dtype"), *device = out.find_path("run.device");
+  if (dtype == nullptr || device == nullptr || !dtype->is_string() || !device->is_string() ||
+      dtype->text() == "fp32")
+    return;
+  for (const ComponentEntry* entry : catalog_.providers("device", device->text())) {
+    const SchemaInfo* schema = schema_of(*entry, *device);
+    if (schema == nullptr ||
+        std::any_of(schema->provides.begin(), schema->provides.end(), [&](const Capability& c) {
+          return c.name == dtype->text();
+        }))
+      continue;
+    Diagnostic& d = report("E305",
+                           fmt::format("run.device \"{}\" does not compute in {}, which run.dtype "
+                                       "asks for",
+                                       device->text(),
+                                       dtype->text()),
+                           dtype->origin);
+    const std::string other = providers_of(dtype->text());
+    d.fix = "run.dtype = \"fp32\"" + (other.empty() ? "" : ", or " + other);
+  }
+}
+
 // A step that the run never reaches would leave no trace and say nothing.
 void Checker::profiled_steps(const Node& out) {
   const Node *steps = out.find_path("profile.steps"), *last = out.find_path("run.steps");
@@ -423,6 +446,7 @@ Node Checker::recipe(const Node& root) {
   capabilities();
   packing(out);
   in_backward(out);
+  precision(out);
   profiled_steps(out);
   named_scores(out);
   flush();

@@ -54,6 +54,7 @@ class Checker {
   void capabilities();
   void packing(const Node& out);
   void in_backward(const Node& out);
+  void precision(const Node& out);
   void profiled_steps(const Node& out);
   std::string providers_of(const std::string& capability) const;
   void named_scores(const Node& out);

@@ -82,9 +82,15 @@ void BatchTable::describe(Schema<BatchTable>& s) {
 }
 
 void CurriculumTable::describe(Schema<CurriculumTable>& s) {
-  s.field("by",
-          &CurriculumTable::by,
-          "\"length\", or a field with a number in every record (smaller is easier); empty: none");
+  s.field(
+      "by",
+      &CurriculumTable::by,
+      "\"length\", \"perplexity\", or a field with a number in every record (smaller is easier); "
+      "empty: none");
+  s.field("model",
+          &CurriculumTable::model,
+          "whose perplexity: a model folder or run that reads the same tokens; each document is "
+          "scored once, before training");
   s.field("over", &CurriculumTable::over, "share of the run after which all rows are drawn")
       .above(0)
       .max(1);
@@ -365,6 +371,12 @@ std::vector<RecipeRule> make_rules() {
        "",
        train,
        {"batch.stride", "batch.seq_len"}},
+      {"E417",
+       "(batch.curriculum.by == 'perplexity') == (batch.curriculum.model != '')",
+       "a curriculum by perplexity needs a model, and no other curriculum does",
+       "batch.curriculum = { by = \"perplexity\", model = \"a model folder or run\" }",
+       train,
+       {"batch.curriculum.model", "batch.curriculum.by", "batch"}},
       {"E412",
        "batch.global % batch.micro == 0",
        "batch.global must be a multiple of batch.micro",

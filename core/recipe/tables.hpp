@@ -69,7 +69,8 @@ struct EmaTable {
 
 /// [batch.curriculum]: easy rows first
 struct CurriculumTable {
-  std::string by;      // "length", or a field with a number in every record; empty: none
+  std::string by;      // "length", "perplexity", or a field with a number; empty: none
+  std::string model;   // "perplexity": whose; a folder or run
   double over = 0.5;   // share of the run after which all rows are drawn
   double start = 0.1;  // share of the rows that are drawn from at first
   static void describe(Schema<CurriculumTable>& s);

@@ -1,4 +1,4 @@
-// Summing statistics and reading predictions.
+// Making metrics and reading predictions.
 #include "core/run/scoring.hpp"
 
 #include <fstream>
@@ -22,18 +22,6 @@ std::vector<EvalSlot> make_evals(const Value& recipe, Host& host) {
   return evals;
 }
 
-void ScoreSum::add(const Sample& sample) {
-  const Stats stats = metric_.sample(sample);
-  if (sum_.empty()) sum_.resize(stats.size());
-  MORTISE_CHECK_EQ(sum_.size(), stats.size(), "a metric changed the length of its statistics");
-  for (size_t i = 0; i < stats.size(); ++i) sum_[i] += stats[i];
-  ++count_;
-}
-
-ScoreReport ScoreSum::report(const std::string& name, const std::string& data) const {
-  return {name, data, metric_.signature_of(sum_), metric_.compute(sum_)};
-}
-
 bool is_prediction_file(const std::string& data) {
   return data.ends_with(".jsonl") || data.find('/') != std::string::npos;
 }
@@ -43,7 +31,8 @@ ScoreReport score_file(const EvalSlot& eval, int64_t* num_samples) {
   if (eval.metric->needs() != Metric::Needs::Text)
     throw Error(
         Code::Usage,
-        fmt::format("[eval.{}] needs a model's likelihoods; {} holds texts", eval.name, path),
+        fmt::format(
+            "[eval.{}] needs a model's likelihoods or scores; {} holds texts", eval.name, path),
         "choose a metric on texts, or a part of the data");
   std::ifstream file(path);
   if (!file) throw DataError(fmt::format("[eval.{}]: cannot open {}", eval.name, path));
@@ -74,28 +63,6 @@ ScoreReport score_file(const EvalSlot& eval, int64_t* num_samples) {
   if (sum.count() == 0) throw DataError(fmt::format("{} holds no prediction", path));
   if (num_samples != nullptr) *num_samples = sum.count();
   return sum.report(eval.name, path);
-}
-
-Value to_value(const ScoreReport& report) {
-  Value out = Value::table();
-  out["name"] = report.name;
-  out["data"] = report.data;
-  out["signature"] = report.signature;
-  Value scores = Value::table();
-  for (const Score& score : report.scores) scores[score.name] = score.value;
-  out["scores"] = scores;
-  return out;
-}
-
-void add_scores(Value& table, const ScoreReport& report) {
-  for (const Score& score : report.scores) table[report.name + "." + score.name] = score.value;
-}
-
-std::string score_line(const ScoreReport& report) {
-  std::string line = fmt::format("{} ({})", report.name, report.data);
-  for (const Score& score : report.scores)
-    line += fmt::format("  {} {:.4f}", score.name, score.value);
-  return line;
 }
 
 }  // namespace mortise::core

@@ -13,8 +13,8 @@
 
 #include "core/plugin/catalog.hpp"
 #include "core/plugin/handshake.hpp"
-#include "core/plugin/manifest.hpp"
 #include "core/plugin/plugin_host.hpp"
+#include "manifest.hpp"
 
 using namespace mortise;
 using namespace mortise::core;

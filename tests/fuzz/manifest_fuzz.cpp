@@ -9,7 +9,7 @@
 #include "mortise/error.hpp"
 
 #include "core/plugin/handshake.hpp"
-#include "core/plugin/manifest.hpp"
+#include "manifest.hpp"
 
 namespace {
 

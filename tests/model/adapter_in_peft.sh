@@ -1,7 +1,7 @@
 #!/bin/sh
 # adapter_in_peft.sh SOURCE BUILD: a folder that Mortise wrote gives Mortise's logits in Python's peft: every kind of adapter, then
-# those over other architectures.  Two limits that plugins/adapter/prefix tells: learned positions do not move (so no prefix over gpt2),
-# and a sliding window never hides a prefix (so prefix over a model with one is compared on a text within the window).
+# those over other architectures.  Two limits that their pages tell: learned positions do not move (so neither prefix nor prompt over
+# gpt2), and a sliding window never hides a prefix (so prefix over a model with one is compared on a text within the window).
 # Exit code 77 (skipped) when no Python with the golden requirements is named.
 set -eu
 source=$1 build=$2
@@ -28,7 +28,7 @@ for folder in "$work"/adapters/*_over_*/; do
   name=$(basename "$folder")
   ids=
   case $name in
-    prefix_over_gpt2) continue ;;
+    prefix_over_gpt2 | prompt_over_gpt2) continue ;;
     prefix_over_mistral | prefix_over_qwen[23]) ids=5,17 ;;
   esac
   base="$source/tests/golden/architectures/${name#*_over_}"

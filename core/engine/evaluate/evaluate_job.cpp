@@ -32,7 +32,7 @@ void evaluate_model(const EngineCall& call,
                 "evaluating on data needs [model] and [tokenizer]");
   const auto model = build_base(space.model_spec, space.tables, *call.host, space.device->device());
   fill_model(*model, space, call);
-  Evaluator evaluator(space, *model, make_continue(*model, space));
+  Evaluator evaluator(space, *model, make_continue(*model, space), make_references(space, call));
   RunInfo info;
   info.directory = directory.path();
   info.name = status.name;

@@ -1,9 +1,12 @@
 // Preparing parts once, scoring them, and the unigram baseline beside.
 #include "core/engine/evaluate/evaluator.hpp"
 
+#include <numeric>
+
 #include <ATen/ATen.h>
 
 #include "mortise/error.hpp"
+#include "mortise/torch/samples.hpp"
 
 namespace mortise::core {
 
@@ -35,16 +38,23 @@ std::vector<std::string> references_of(const Record& record) {
 
 }  // namespace
 
-Evaluator::Evaluator(const Workspace& space, LanguageModel& model, Continue generate)
+Evaluator::Evaluator(const Workspace& space,
+                     LanguageModel& model,
+                     Continue generate,
+                     References references)
     : space_(space),
       model_(model),
       generate_(std::move(generate)),
+      references_(std::move(references)),
       slots_(make_evals(space.recipe, *space.host)) {
   // What is wrong must be told before the training, not after it.
   for (const EvalSlot& slot : slots_) {
     if (is_prediction_file(slot.keys.data)) continue;
     corpus_part(space_.corpus, slot.keys.data);
-    check_head(slot);
+    if (slot.metric->needs() == Metric::Needs::Scores)
+      check_scored(slot);
+    else
+      check_head(slot);
   }
 }
 
@@ -63,8 +73,20 @@ void Evaluator::check_head(const EvalSlot& slot) const {
       fmt::format("leave out [eval.{}]: what the objective measures is in the report", slot.name));
 }
 
-Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {
-  const std::string key = fmt::format("{}:{}", name, limit);
+void Evaluator::check_scored(const EvalSlot& slot) {
+  objective_ = make<Objective>(*space_.host, space_.recipe.at("objective"), {});
+  const TokenSet& tokens = part(slot.keys.data, slot.keys.limit, /*whole=*/true).tokens;
+  if (tokens.labels.empty() && tokens.pairs.empty())
+    throw DataError(
+        fmt::format("[eval.{}] judges documents with a number `label`, or pairs, and the part "
+                    "\"{}\" holds neither",
+                    slot.name,
+                    slot.keys.data),
+        "a step of [data.pipeline] makes them");
+}
+
+Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit, bool whole) {
+  const std::string key = fmt::format("{}:{}:{}", name, limit, whole);
   if (const auto found = parts_.find(key); found != parts_.end()) return found->second;
   const std::vector<CorpusRow>& all = corpus_part(space_.corpus, name);
   std::vector<CorpusRow> rows(
@@ -77,12 +99,9 @@ Evaluator::Part& Evaluator::part(const std::string& name, int64_t limit) {
   out.tokens = tokenize(*space_.tokenizer, rows, plain, 0);
   BatchTable batch = space_.tables.batch;
   batch.shuffle = false;
-  if (batch.overlong == "error") batch.overlong = "split";
-  batch.document_mask = true;
   batch.curriculum = {};
-  out.tokens.labels.clear();  // a likelihood needs neither, and they forbid to split
-  out.tokens.pairs.clear();
-  out.rows = std::make_unique<RowSet>(out.tokens, batch, 0);
+  out.rows = std::make_unique<RowSet>(whole ? RowSet(out.tokens, batch, 0)
+                                            : likelihood_rows(out.tokens, batch));
   for (const CorpusRow& row : rows)
     for (const DocumentText& document : row_documents(row.record))
       out.texts.push_back(joined(document, true));
@@ -101,6 +120,8 @@ std::vector<EvalResult> Evaluator::run(int64_t step, bool at_end) {
         results.push_back(std::move(result));
       } else if (slot.metric->needs() == Metric::Needs::Likelihood) {
         results.push_back(likelihood(slot, done));
+      } else if (slot.metric->needs() == Metric::Needs::Scores) {
+        results.push_back(scored(slot));
       } else {
         results.push_back(generated(slot));
       }
@@ -126,6 +147,26 @@ EvalResult Evaluator::likelihood(const EvalSlot& slot, std::map<std::string, Lik
     data.unigram = std::make_unique<Likelihoods>(unigram_->likelihoods(data.tokens, *data.rows));
   result.baseline = sum_up(slot, data.texts, *data.unigram).scores;
   return result;
+}
+
+EvalResult Evaluator::scored(const EvalSlot& slot) {
+  const at::NoGradGuard no_grad;
+  const bool was_training = model_.is_training();
+  model_.train(false);
+  const Part& data = part(slot.keys.data, slot.keys.limit, /*whole=*/true);
+  const int64_t micro = space_.tables.batch.micro, count = data.rows->num_rows();
+  ScoreSum sum(*slot.metric);
+  for (int64_t begin = 0; begin < count; begin += micro) {
+    std::vector<int64_t> indices(static_cast<size_t>(std::min(micro, count - begin)));
+    std::iota(indices.begin(), indices.end(), begin);
+    const Batch batch = make_batch(data.tokens, *data.rows, indices);
+    ObjectiveInput in =
+        objective_input(batch, model_.forward(batch.tokens).hidden_BTD, model_.head());
+    in.references = reference_hidden(references_, batch.tokens);
+    judge_samples(*objective_, in, [&](const Sample& sample) { sum.add(sample); });
+  }
+  model_.train(was_training);
+  return {sum.report(slot.name, slot.keys.data), {}, sum.count()};
 }
 
 EvalResult Evaluator::generated(const EvalSlot& slot) {

@@ -1,5 +1,5 @@
 // [eval.*] during and after training: likelihood metrics on packed documents, text metrics on
-// generated answers.
+// generated answers, others on what the objective scores.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/engine/evaluate/likelihood.hpp"
-#include "core/engine/train/workspace.hpp"
+#include "core/engine/train/references.hpp"
 #include "core/run/scoring.hpp"
 
 namespace mortise::core {
@@ -29,7 +29,7 @@ struct EvalResult {
 class Evaluator {
  public:
   /// Lifetime: workspace and model outlive it.
-  Evaluator(const Workspace& space, LanguageModel& model, Continue generate);
+  Evaluator(const Workspace& space, LanguageModel& model, Continue generate, References references);
 
   /// Evaluates what is due at this step: all at the end, else those whose `every` divides it.
   /// `step` > 0.
@@ -45,14 +45,19 @@ class Evaluator {
     std::unique_ptr<Likelihoods> unigram;
   };
 
-  Part& part(const std::string& name, int64_t limit);
+  /// `whole`: with the labels and pairs of the documents, which are never cut.
+  Part& part(const std::string& name, int64_t limit, bool whole = false);
   void check_head(const EvalSlot& slot) const;
   EvalResult likelihood(const EvalSlot& slot, std::map<std::string, Likelihoods>& done);
   EvalResult generated(const EvalSlot& slot);
+  void check_scored(const EvalSlot& slot);
+  EvalResult scored(const EvalSlot& slot);
 
   const Workspace& space_;
   LanguageModel& model_;
   Continue generate_;
+  References references_;
+  std::unique_ptr<Objective> objective_;  // of metrics that need scores; null: there are none
   std::vector<EvalSlot> slots_;
   std::map<std::string, Part> parts_;
   std::unique_ptr<Unigram> unigram_;

@@ -6,14 +6,12 @@
 
 #include <ATen/ATen.h>
 
-#include "mortise/error.hpp"
+#include "mortise/torch/logits.hpp"
 #include "mortise/torch/ops.hpp"
 
 namespace mortise::core {
 
 namespace {
-
-constexpr int64_t kChunk = 512;  // tokens whose logits live at once, for heads that are not dense
 
 Likelihoods empty_for(const TokenSet& tokens) {
   const auto count = static_cast<size_t>(tokens.num_documents());
@@ -22,25 +20,21 @@ Likelihoods empty_for(const TokenSet& tokens) {
 
 }  // namespace
 
-at::Tensor token_log_probs(Head& head, const at::Tensor& hidden_ND, const at::Tensor& targets_N) {
-  at::NoGradGuard no_grad;
-  if (const auto dense = head.dense())
-    return ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, targets_N);
-  std::vector<at::Tensor> parts;
-  for (int64_t begin = 0; begin < hidden_ND.size(0); begin += kChunk) {
-    const int64_t count = std::min(kChunk, hidden_ND.size(0) - begin);
-    const at::Tensor logits = head.logits(hidden_ND.narrow(0, begin, count)).to(at::kFloat);
-    parts.push_back(at::log_softmax(logits, -1)
-                        .gather(1, targets_N.narrow(0, begin, count).unsqueeze(1))
-                        .squeeze(1));
-  }
-  return at::cat(parts);
+RowSet likelihood_rows(TokenSet& tokens, BatchTable batch) {
+  tokens.labels.clear();
+  tokens.pairs.clear();
+  batch.shuffle = false;
+  if (batch.overlong == "error") batch.overlong = "split";
+  batch.document_mask = true;
+  batch.curriculum = {};
+  return {tokens, batch, 0};
 }
 
 Likelihoods model_likelihoods(LanguageModel& model,
                               const TokenSet& tokens,
                               const RowSet& rows,
-                              int64_t micro) {
+                              int64_t micro,
+                              const std::function<void(int64_t)>& tell) {
   at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.train(false);
@@ -49,9 +43,11 @@ Likelihoods model_likelihoods(LanguageModel& model,
     std::vector<int64_t> indices(static_cast<size_t>(std::min(micro, rows.num_rows() - begin)));
     std::iota(indices.begin(), indices.end(), begin);
     const Batch batch = make_batch(tokens, rows, indices);
-    const at::Tensor hidden = model.forward(batch.tokens).hidden_BTD;
+    const at::Tensor hidden_ND = model.forward(batch.tokens).hidden_BTD.flatten(0, 1);
+    const auto dense = model.head().dense();
     const at::Tensor log_probs =
-        token_log_probs(model.head(), hidden.reshape({-1, hidden.size(-1)}), batch.targets_N)
+        (dense ? ops::chunked_log_prob(hidden_ND, dense->weight_VD, dense->bias_V, batch.targets_N)
+               : target_log_probs(hidden_ND, model.head(), batch.targets_N))
             .contiguous();
     const int64_t width = batch.tokens.ids_BT.size(1);
     for (size_t r = 0; r < indices.size(); ++r) {
@@ -64,6 +60,7 @@ Likelihoods model_likelihoods(LanguageModel& model,
         row += piece.length;
       }
     }
+    if (tell) tell(indices.back() + 1);
   }
   model.train(was_training);
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/engine/data/batch.hpp"
@@ -15,11 +16,17 @@ struct Likelihoods {
   std::vector<int64_t> num_tokens;  // scored
 };
 
-/// Runs the model over all rows, `micro` at a time, without gradients.   Thread: [train-thread].
+/// The rows of documents that are read for their likelihoods: in order, cut where they are longer.
+/// Takes labels and pairs from `tokens`: a likelihood needs neither, and they forbid to cut.
+RowSet likelihood_rows(TokenSet& tokens, BatchTable batch);
+
+/// Runs the model over all rows, `micro` at a time, without gradients; `tell` hears how many are
+/// done.   Thread: [train-thread].
 Likelihoods model_likelihoods(LanguageModel& model,
                               const TokenSet& tokens,
                               const RowSet& rows,
-                              int64_t micro);
+                              int64_t micro,
+                              const std::function<void(int64_t)>& tell = {});
 
 /// Token frequencies of the training data with add-one smoothing: p(t) = (count(t) + 1) / (all +
 /// vocab).
@@ -31,8 +38,5 @@ class Unigram {
  private:
   std::vector<double> log_probability_;
 };
-
-/// Log-probability of each target, fp32.  Shapes: hidden_ND, targets_N → N.  Any head.
-at::Tensor token_log_probs(Head& head, const at::Tensor& hidden_ND, const at::Tensor& targets_N);
 
 }  // namespace mortise::core

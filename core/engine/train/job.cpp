@@ -16,6 +16,7 @@
 #include "mortise/torch/trace.hpp"
 #include "mortise/units.hpp"
 
+#include "core/engine/train/curriculum.hpp"
 #include "core/engine/verbs.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/run/lock.hpp"
@@ -99,6 +100,9 @@ void TrainJob::prepare() {
   WorkspaceOptions options;
   const std::string tokenizer = directory_.file("tokenizer");
   if (resume_ && std::filesystem::exists(tokenizer)) options.saved_tokenizer = tokenizer;
+  options.difficulty = [this](const Workspace& space) {
+    return score_curriculum(space, call_, directory_.file("curriculum.json"), progress_);
+  };
   const auto begin = Clock::now();
   space_ = make_workspace(*call_.recipe, *call_.host, options);
   if (options.saved_tokenizer.empty()) space_.tokenizer->save(directory_.folder("tokenizer"));
@@ -125,7 +129,8 @@ void TrainJob::build() {
   std::optional<std::string> from;
   if (resume_) from = CheckpointFolder(directory_.file("ckpt")).latest();
   if (!from) fill_model(*model_, space_, call_);
-  trainer_ = std::make_unique<Trainer>(space_, model_, make_references(space_, call_));
+  const References references = make_references(space_, call_);
+  trainer_ = std::make_unique<Trainer>(space_, model_, references);
   if (from) {
     trainer_->restore(CheckpointReader(*from));
     progress_.event(
@@ -136,7 +141,7 @@ void TrainJob::build() {
   if (!from) saved_step_ = -1;
   check_lock();
   continue_ = make_continue(*model_, space_);
-  evaluator_ = std::make_unique<Evaluator>(space_, *model_, continue_);
+  evaluator_ = std::make_unique<Evaluator>(space_, *model_, continue_, references);
   RunInfo info;
   info.directory = directory_.path();
   info.name = status_.name;
@@ -293,6 +298,9 @@ void TrainJob::evaluate(int64_t step, bool at_end) {
                                 base.value,
                                 ours.value / base.value);
       result.report.scores.push_back({"unigram_" + base.name, base.value});
+    } else if (at_end && headline_.empty()) {
+      const Score& ours = result.report.scores.front();
+      headline_ = fmt::format("{} {:.4f} on {}", ours.name, ours.value, result.report.data);
     }
     write_file(fmt::format("{}/{}.json", directory_.folder("eval"), result.report.name),
                to_json(to_value(result, step), 1) + "\n");

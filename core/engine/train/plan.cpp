@@ -102,6 +102,14 @@ void add_data(JobPlan& plan, const Workspace& space) {
       rows.num_untrained() == 0 ? ""
                                 : fmt::format("; {} documents left out, nothing in them is trained",
                                               grouped(rows.num_untrained())));
+  const CurriculumTable& curriculum = space.tables.batch.curriculum;
+  if (curriculum.by == "perplexity") {
+    plan.text += fmt::format("curriculum {} tokens are scored once, before training, by {}{}\n",
+                             grouped(space.tokens.num_tokens()),
+                             curriculum.model,
+                             space.tokens.difficulty.empty() ? "; rows above are by length" : "");
+    plan.value["curriculum_tokens"] = space.tokens.num_tokens();
+  }
   plan.value["documents"] = space.tokens.num_documents();
   plan.value["tokens"] = space.tokens.num_tokens();
   plan.value["rows"] = rows.num_rows();

@@ -183,7 +183,9 @@ Workspace make_workspace(const Value& recipe, Host& host, const WorkspaceOptions
                             corpus_part(space.corpus, "train"),
                             space.corpus.sources,
                             seed,
-                            by == "length" ? "" : by);
+                            by == "length" || by == "perplexity" ? "" : by);
+    if (by == "perplexity" && options.difficulty)
+      space.tokens.difficulty = options.difficulty(space);
     if (!space.tokens.has_eos)
       log::warn("the tokenizer has no end-of-text token: the model will not learn to stop");
     space.rows = std::make_unique<RowSet>(space.tokens, space.tables.batch, seed);

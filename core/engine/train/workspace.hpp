@@ -2,8 +2,10 @@
 // data as rows of tokens, and the specification of the model that follows from them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mortise/torch/device.hpp"
 
@@ -46,6 +48,8 @@ struct WorkspaceOptions {
   std::string saved_tokenizer;    // folder of a tokenizer that was already made (resume)
   bool train = true;              // also tokens, rows and steps
   bool keep_train_texts = false;  // false: the training texts are dropped once they are tokens
+  /// Scores a curriculum by perplexity; without it (`plan`) documents are ordered by length.
+  std::function<std::vector<double>(const Workspace&)> difficulty;
 };
 
 /// Makes all of it.  Throws: DataError, Error.   Thread: [main-thread].

@@ -46,6 +46,11 @@ MemoryStats Cpu::memory() const { return {current_tensor_bytes(), peak_tensor_by
 
 void Cpu::reset_peak() { reset_peak_tensor_bytes(); }
 
+void Cpu::Config::describe(Schema<Config>& schema) {
+  schema.provides("bf16");  // what run.dtype may ask for
+  schema.provides("fp16");
+}
+
 }  // namespace mortise::device::cpu
 
 MORTISE_PLUGIN("org.mortise.device.cpu",

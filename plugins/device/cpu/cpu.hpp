@@ -1,13 +1,20 @@
 // The processor as a device.
 #pragma once
 
+#include "mortise/schema.hpp"
 #include "mortise/torch/device.hpp"
 
 namespace mortise::device::cpu {
 
 class Cpu final : public Device {
  public:
+  struct Config {
+    static void describe(Schema<Config>& schema);
+  };
+
   Cpu();
+
+  explicit Cpu(Config) : Cpu() {}
 
   at::Device device() const override { return at::kCPU; }
 

@@ -31,7 +31,7 @@ void check_labels(const at::Tensor& labels_S, int64_t num_classes) {
 
 Classification::Classification(Config config) : config_(std::move(config)) {}
 
-ObjectiveOutput Classification::forward(const ObjectiveInput& in) {
+at::Tensor Classification::sample_scores(const ObjectiveInput& in) {
   if (!in.labels_S.defined())
     throw Error(Code::Data,
                 "the objective classifies documents, and none has a number `label`",
@@ -39,9 +39,12 @@ ObjectiveOutput Classification::forward(const ObjectiveInput& in) {
   const at::Tensor pooled_SD =
       pool_samples(in, config_.pooling == "mean" ? Pooling::Mean : Pooling::Last);
   const at::Tensor scores = in.head->logits(pooled_SD);
-  const at::Tensor scores_SL =
-      scores.to(scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-  check_labels(in.labels_S, scores_SL.size(1));
+  check_labels(in.labels_S, scores.size(1));
+  return scores.to(scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+ObjectiveOutput Classification::forward(const ObjectiveInput& in) {
+  const at::Tensor scores_SL = sample_scores(in);
   const double smoothing = config_.label_smoothing;
   const at::Tensor log_p_SL = at::log_softmax(scores_SL, -1);
   at::Tensor loss_S = -(1 - smoothing) * log_p_SL.gather(1, in.labels_S.unsqueeze(1)).squeeze(1);
@@ -76,6 +79,7 @@ void Classification::Config::describe(Schema<Config>& schema) {
              &Config::label_smoothing,
              "share of the class's probability spread over all classes")
       .range(0, 1);
+  schema.provides("sample_scores");
 }
 
 }  // namespace mortise::objective::classification

@@ -9,7 +9,7 @@
 
 namespace mortise::objective::classification {
 
-class Classification final : public Objective {
+class Classification final : public Objective, public ext::SampleScores {
  public:
   struct Config {
     std::string pooling = "last";
@@ -24,6 +24,7 @@ class Classification final : public Objective {
 
   /// Throws: Error when the data has no labels, or one that the head has no output for.
   ObjectiveOutput forward(const ObjectiveInput& in) override;
+  at::Tensor sample_scores(const ObjectiveInput& in) override;
 
  private:
   Config config_;

@@ -12,8 +12,8 @@ namespace mortise::objective::dpo {
 
 Dpo::Dpo(Config config) : config_(std::move(config)) {}
 
-ObjectiveOutput Dpo::forward(const ObjectiveInput& in) {
-  const auto [chosen_P, rejected_P] = pair_samples(in);
+// log π(y|x) − log π_ref(y|x) of each answer.
+at::Tensor Dpo::gains(const ObjectiveInput& in) const {
   const ReferenceHidden& reference = find_reference(in, config_.reference);
   const at::Tensor tokens_M = unmasked_tokens(in);
   const at::Tensor targets_M = in.targets_N.index_select(0, tokens_M);
@@ -29,7 +29,16 @@ ObjectiveOutput Dpo::forward(const ObjectiveInput& in) {
     const at::NoGradGuard no_grad;
     theirs_S = log_probs_S(reference.hidden_ND, *reference.head);
   }
-  const at::Tensor gain_S = ours_S - theirs_S;
+  return ours_S - theirs_S;
+}
+
+at::Tensor Dpo::sample_scores(const ObjectiveInput& in) {
+  return (config_.beta * gains(in)).unsqueeze(1);
+}
+
+ObjectiveOutput Dpo::forward(const ObjectiveInput& in) {
+  const auto [chosen_P, rejected_P] = pair_samples(in);
+  const at::Tensor gain_S = gains(in);
   const at::Tensor better_P = gain_S.index_select(0, chosen_P),
                    worse_P = gain_S.index_select(0, rejected_P), margin_P = better_P - worse_P;
   const double smoothing = config_.label_smoothing;
@@ -67,6 +76,7 @@ void Dpo::Config::describe(Schema<Config>& schema) {
       .unit("tokens")
       .min(0);
   schema.rule("loss == 'sigmoid' or label_smoothing == 0", "label_smoothing belongs to sigmoid");
+  schema.provides("sample_scores");
 }
 
 }  // namespace mortise::objective::dpo

@@ -8,7 +8,7 @@
 
 namespace mortise::objective::dpo {
 
-class Dpo final : public Objective {
+class Dpo final : public Objective, public ext::SampleScores {
  public:
   struct Config {
     double beta = 0.1;
@@ -25,8 +25,11 @@ class Dpo final : public Objective {
 
   /// Throws: Error when the data has no pairs or the recipe no reference.
   ObjectiveOutput forward(const ObjectiveInput& in) override;
+  at::Tensor sample_scores(const ObjectiveInput& in) override;
 
  private:
+  at::Tensor gains(const ObjectiveInput& in) const;
+
   Config config_;
 };
 

@@ -10,16 +10,19 @@ namespace mortise::objective::reward_pair {
 
 RewardPair::RewardPair(Config config) : config_(std::move(config)) {}
 
-ObjectiveOutput RewardPair::forward(const ObjectiveInput& in) {
-  const auto [chosen_P, rejected_P] = pair_samples(in);
+at::Tensor RewardPair::sample_scores(const ObjectiveInput& in) {
   const at::Tensor scores =
       in.head->logits(pool_samples(in, config_.pooling == "mean" ? Pooling::Mean : Pooling::Last));
   if (scores.size(1) != 1)
     throw Error(Code::Usage,
                 fmt::format("a reward is one number, and the head has {} outputs", scores.size(1)),
                 "model.head = { type = \"classify\", labels = 1 }");
-  const at::Tensor rewards_S =
-      scores.squeeze(1).to(scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+  return scores.to(scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+ObjectiveOutput RewardPair::forward(const ObjectiveInput& in) {
+  const auto [chosen_P, rejected_P] = pair_samples(in);
+  const at::Tensor rewards_S = sample_scores(in).squeeze(1);
   const at::Tensor better_P = rewards_S.index_select(0, chosen_P),
                    worse_P = rewards_S.index_select(0, rejected_P), margin_P = better_P - worse_P;
   at::Tensor loss_P = -at::log_sigmoid(margin_P - config_.margin);
@@ -39,6 +42,7 @@ void RewardPair::Config::describe(Schema<Config>& schema) {
   schema.field("margin", &Config::margin, "by how much the chosen answer shall be ahead").min(0);
   schema.field("centre", &Config::centre, "weight of (sum of both rewards)², which holds them at 0")
       .min(0);
+  schema.provides("sample_scores");
 }
 
 }  // namespace mortise::objective::reward_pair

@@ -8,7 +8,7 @@
 
 namespace mortise::objective::reward_pair {
 
-class RewardPair final : public Objective {
+class RewardPair final : public Objective, public ext::SampleScores {
  public:
   struct Config {
     std::string pooling = "last";
@@ -23,6 +23,7 @@ class RewardPair final : public Objective {
 
   /// Throws: Error when the data has no pairs or the head more than one output.
   ObjectiveOutput forward(const ObjectiveInput& in) override;
+  at::Tensor sample_scores(const ObjectiveInput& in) override;
 
  private:
   Config config_;

@@ -21,8 +21,10 @@ struct Sample {
   std::string_view prediction;              // the text to judge (Needs::Text)
   std::span<const std::string> references;  // at least one (Needs::Text)
   std::string_view text;                    // the scored text (Needs::Likelihood), UTF-8
-  double log_likelihood = 0;  // natural log, summed over the scored tokens (Needs::Likelihood)
-  int64_t num_tokens = 0;     // scored tokens (Needs::Likelihood)
+  double log_likelihood = 0;       // natural log, summed over the scored tokens (Needs::Likelihood)
+  int64_t num_tokens = 0;          // scored tokens (Needs::Likelihood)
+  std::span<const double> scores;  // one a class, or one of each of a pair (Needs::Scores)
+  int64_t label = 0;               // which of them is right (Needs::Scores)
 };
 
 /// Sums that describe one sample or many; the same length for every sample of one metric.
@@ -45,11 +47,13 @@ class MORTISE_API Metric : public Component {
                                MORTISE_TYPE(Sample),
                                MORTISE_MEMBER(Sample, references),
                                MORTISE_MEMBER(Sample, num_tokens),
+                               MORTISE_MEMBER(Sample, label),
                                MORTISE_TYPE(Score)});
   }
 
-  /// What a sample must carry: texts to compare, or the model's likelihood of a text.
-  enum class Needs { Text, Likelihood };
+  /// What a sample must carry: texts to compare, the model's likelihood of a text, or what the
+  /// objective's SampleScores gives to its classes or to the two of a pair.
+  enum class Needs { Text, Likelihood, Scores };
 
   /// Thread: [any-thread].
   virtual Needs needs() const { return Needs::Text; }

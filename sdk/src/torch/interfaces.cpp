@@ -12,6 +12,7 @@
 namespace mortise {
 
 Objective::~Objective() = default;
+ext::SampleScores::~SampleScores() = default;
 Optimizer::~Optimizer() = default;
 Device::~Device() = default;
 ext::AddNorm::~AddNorm() = default;

@@ -78,6 +78,28 @@ std::pair<at::Tensor, at::Tensor> pair_samples(const ObjectiveInput& in) {
   return {order_P2.select(1, 0), order_P2.select(1, 1)};
 }
 
+void judge_samples(Objective& objective,
+                   const ObjectiveInput& in,
+                   const std::function<void(const Sample&)>& use) {
+  auto* judge = query<ext::SampleScores>(objective);
+  MORTISE_CHECK(judge != nullptr, "this objective scores no samples");
+  at::Tensor scores_SL = judge->sample_scores(in), labels_S = in.labels_S;
+  if (objective.unit() == LossUnit::Pair) {
+    const auto [chosen_P, rejected_P] = pair_samples(in);
+    scores_SL =
+        at::cat({scores_SL.index_select(0, chosen_P), scores_SL.index_select(0, rejected_P)}, 1);
+    labels_S = at::zeros_like(chosen_P);
+  }
+  scores_SL = scores_SL.to(at::kDouble).contiguous();
+  const auto width = static_cast<size_t>(scores_SL.size(1));
+  for (int64_t s = 0; s < scores_SL.size(0); ++s) {
+    Sample sample;
+    sample.scores = {scores_SL.select(0, s).data_ptr<double>(), width};
+    sample.label = labels_S.data_ptr<int64_t>()[s];
+    use(sample);
+  }
+}
+
 const ReferenceHidden& find_reference(const ObjectiveInput& in, std::string_view name) {
   std::string known;
   for (const ReferenceHidden& reference : in.references) {

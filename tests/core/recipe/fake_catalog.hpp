@@ -133,6 +133,11 @@ struct Prefix {
   static void describe(Schema<Prefix>& s) { s.needs("prefix"); }
 };
 
+// A device that computes in fp16, not in bf16.
+struct Half {
+  static void describe(Schema<Half>& s) { s.provides("fp16"); }
+};
+
 // An attention that takes them.
 struct Prefixed {
   static void describe(Schema<Prefixed>& s) {

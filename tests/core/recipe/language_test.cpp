@@ -2,6 +2,7 @@
 // sweeps, ranges, rules.
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include <doctest/doctest.h>
 
@@ -76,6 +77,20 @@ TEST_SUITE("core.recipe.language") {
     CHECK(outcome.resolved.dropped[0].old_type == "adamw");
     CHECK(outcome.resolved.dropped[0].because.place() ==
           "override --set optimizer.type=lion (argument 3)");
+  }
+
+  TEST_CASE("a stage of a pipeline says what a change of type dropped in it") {
+    std::string text = fake::kRecipe;
+    text.replace(text.find("task = \"train\""), 14, "task = \"pipeline\", order = [\"a\", \"b\"]");
+    text +=
+        "[stage.a]\ntask = \"train\"\noptimizer.betas = [0.8, 0.9]\n"
+        "[stage.b]\ntask = \"train\"\noptimizer = { type = \"adamw\", amsgrad = true }\n";
+    const Outcome outcome = check(text, {"stage.b.optimizer.type=lion"});
+    REQUIRE(outcome.resolved.stages.size() == 2);
+    CHECK(outcome.resolved.stages[0].dropped.empty());
+    std::set<std::string> paths;
+    for (const Dropped& dropped : outcome.resolved.stages[1].dropped) paths.insert(dropped.path);
+    CHECK(paths.contains("stage.b.optimizer.amsgrad"));
   }
 
   TEST_CASE("what changed is told against what extends gave: from where, to what") {
@@ -246,6 +261,29 @@ TEST_SUITE("core.recipe.language") {
     CHECK(outcome.resolved.nodes.find_path("export.a.architecture")->origin.place() ==
           "dir/config.json");
     CHECK(value_at(outcome, "export.b.architecture") == Value("llama"));
+  }
+
+  TEST_CASE("a precision that the device does not compute in is refused with one that does") {
+    fake::Plugins more;
+    more.add("org.acme.half", "1.0.0", fake::component_text<fake::Half>("half", "device/1.0"));
+    const auto checked = [&](const char* dtype, const char* device) {
+      std::string recipe = fake::kRecipe;
+      const std::string steps = "run.steps = \"1K\"";
+      recipe.replace(
+          recipe.find(steps),
+          steps.size(),
+          fmt::format("run = {{ steps = 5, dtype = \"{}\", device = \"{}\" }}", dtype, device));
+      return check_recipe_text(recipe, "test.toml", more.catalog()).diagnostics;
+    };
+    const auto refused = checked("fp16", "cpu");
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].code == "E305");
+    CHECK(refused[0].message ==
+          "run.device \"cpu\" does not compute in fp16, which run.dtype asks for");
+    CHECK(refused[0].fix == "run.dtype = \"fp32\", or use device \"half\"");
+    CHECK(checked("fp32", "cpu").empty());
+    CHECK(checked("fp16", "half").empty());
+    CHECK(checked("bf16", "half").size() == 1);
   }
 
   TEST_CASE("what an adapter needs of the attention is checked when a folder gives the attention") {

@@ -45,11 +45,26 @@ struct ObjectiveOutput {
   std::vector<NamedValue> parts;  // detached sums of named parts ("z_loss")
 };
 
+namespace ext {
+
+/// An objective whose loss is of scores that held-out samples can be judged by.  Its component
+/// declares the capability `sample_scores`.
+class MORTISE_API SampleScores {
+ public:
+  static constexpr const char* kExtension = "objective.sample_scores/1";
+  virtual ~SampleScores();
+  /// What forward() compares: the classes' scores of each sample, or one number of each sample of
+  /// a pair.  Shapes: → SL or S1.   Throws: as forward().   Thread: [train-thread].
+  virtual at::Tensor sample_scores(const ObjectiveInput& in) = 0;
+};
+
+}  // namespace ext
+
 class MORTISE_API Objective : public Component {
  public:
   using Interface = Objective;
   using Args = NoArgs;
-  using Extensions = detail::ExtensionList<>;
+  using Extensions = detail::ExtensionList<ext::SampleScores>;
   static constexpr const char* kInterface = "objective/1.0";
 
   static std::string layout() {

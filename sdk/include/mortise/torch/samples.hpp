@@ -2,10 +2,12 @@
 // whose pair.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "mortise/metric.hpp"
 #include "mortise/torch/objective.hpp"
 
 namespace mortise {
@@ -29,6 +31,13 @@ MORTISE_API at::Tensor unmasked_tokens(const ObjectiveInput& in);
 /// The samples of each pair: first[p] is preferred to second[p].  Throws: Error when the data has
 /// no pairs, or a pair is not whole.
 MORTISE_API std::pair<at::Tensor, at::Tensor> pair_samples(const ObjectiveInput& in);
+
+/// Hands each held-out sample to `use`: its class's scores and label, or of each pair the scores of
+/// the preferred one and the other, with label 0.  Throws: Error when the objective has no
+/// SampleScores, and what that throws.
+MORTISE_API void judge_samples(Objective& objective,
+                               const ObjectiveInput& in,
+                               const std::function<void(const Sample&)>& use);
 
 /// The reference of that name; with an empty name the only one.  Throws: Error listing those there
 /// are, with the table to add.

@@ -1,5 +1,5 @@
-// The manifest as structs; its tables are read by sdk/describe/manifest_tables.cpp.
-#include "core/plugin/manifest.hpp"
+// The manifest as structs; its tables are read by manifest_tables.cpp.
+#include "manifest.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,8 +7,9 @@
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
+#include "mortise/json.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -88,6 +89,28 @@ PluginManifest parse_manifest(std::string_view text) {
   return manifest;
 }
 
+const SchemaInfo& ComponentEntry::schema() const {
+  if (schema_ == nullptr) {
+    try {
+      schema_ = std::make_shared<const SchemaInfo>(
+          SchemaInfo::from_value(parse_json(schema_text, "the schema")));
+    } catch (const Error& error) {
+      if (plugin == nullptr)
+        throw PluginError(fmt::format("the schema of {} is broken: {}", name, error.message()));
+      throw PluginError(
+          fmt::format("the manifest of plugin {} ({}/plugin.toml) has a broken schema for {}: {}",
+                      plugin->id,
+                      plugin->folder,
+                      name,
+                      error.message()),
+          fmt::format("write it again:  mortise-describe {} {}/plugin.toml",
+                      plugin->path(),
+                      plugin->folder));
+    }
+  }
+  return *schema_;
+}
+
 std::map<std::string, std::string> parse_tag(std::string_view text) {
   std::map<std::string, std::string> tag;
   while (!text.empty()) {
@@ -100,4 +123,4 @@ std::map<std::string, std::string> parse_tag(std::string_view text) {
   return tag;
 }
 
-}  // namespace mortise::core
+}  // namespace mortise
