@@ -101,16 +101,17 @@ Sums run_chunks(const at::Tensor& hidden,
   Sums total;
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     const int64_t count = std::min(chunk, tokens - begin);
-    const at::Tensor h = hidden.narrow(0, begin, count);
+    const at::Tensor h =
+        with_rows_padded(hidden.narrow(0, begin, count), padded_rows(count, hidden.scalar_type()));
     at::Tensor logits = product(h, weight.t());
     if (bias.defined()) logits.add_(bias);
-    const Sums sums = rows_to_gradients(logits, targets.narrow(0, begin, count), options);
+    at::Tensor targeted = logits.narrow(0, 0, count);
+    const Sums sums = rows_to_gradients(targeted, targets.narrow(0, begin, count), options);
     total.loss += sums.loss;
     total.z += sums.z;
-    if (gradients.hidden.defined()) {
-      at::Tensor out = gradients.hidden.narrow(0, begin, count);
-      product_into(out, logits, weight);
-    }
+    logits.narrow(0, count, logits.size(0) - count).zero_();
+    if (gradients.hidden.defined())
+      gradients.hidden.narrow(0, begin, count).copy_(product(logits, weight).narrow(0, 0, count));
     if (gradients.weight.defined()) add_chunk(gradients.weight, logits, h, /*is_first=*/begin == 0);
     if (gradients.bias.defined()) gradients.bias.add_(logits.sum({0}, false, at::kFloat));
   }

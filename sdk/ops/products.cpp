@@ -65,9 +65,11 @@ bool prefers_onednn() {
 // A few rows are read faster by MKL's products of a vector.
 constexpr int64_t kFewRows = 16;
 
+// Odd sizes are those of texts and not of models: code for each of them would be compiled in vain.
 bool takes_onednn(const at::Tensor& a, const at::Tensor& b) {
+  const auto is_even = [](int64_t size) { return size > 0 && size % 8 == 0; };
   return a.scalar_type() == at::kFloat && a.device().is_cpu() && a.size(0) >= kFewRows &&
-         b.numel() > 0 && prefers_onednn();
+         is_even(a.size(0)) && is_even(a.size(1)) && is_even(b.size(1)) && prefers_onednn();
 }
 
 bool is_widened(const at::Tensor& a) {
@@ -82,6 +84,21 @@ bool keeps_dtype(at::ScalarType dtype) {
 
 bool multiplies(at::ScalarType dtype) {
   return keeps_dtype(dtype) && !(dtype == at::kFloat && prefers_onednn());
+}
+
+int64_t padded_rows(int64_t rows, at::ScalarType dtype) {
+  const bool compiles = dtype == at::kFloat ? prefers_onednn() : keeps_dtype(dtype);
+  if (rows < kFewRows || !compiles) return rows;
+  const int64_t step = rows < 64 ? 16 : rows < 512 ? 64 : 128;
+  return (rows + step - 1) / step * step;
+}
+
+at::Tensor with_rows_padded(const at::Tensor& x, int64_t rows) {
+  if (x.size(0) == rows) return x;
+  at::Tensor out = at::empty({rows, x.size(1)}, x.options());
+  out.narrow(0, 0, x.size(0)).copy_(x);
+  out.narrow(0, x.size(0), rows - x.size(0)).zero_();
+  return out;
 }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {

@@ -2,7 +2,8 @@
 //
 // Rows arrive sorted by expert.  Each expert runs from end to end on its segment, so that gate, up
 // and their product are still in cache for the next step; they are never put together into one
-// matrix.  Backward computes silu(gate)·up again instead of keeping it, sums both parts of the
+// matrix.  Where products compile code for each shape (products.hpp), a segment is padded with rows
+// of zeros.  Backward computes silu(gate)·up again instead of keeping it, sums both parts of the
 // gradient of x inside the second product, and zeroes only the gradients of experts without rows.
 #include <utility>
 
@@ -45,6 +46,11 @@ std::pair<at::Tensor, at::Tensor> gated_backward(const at::Tensor& grad,
   return {grad_gate, grad_up};
 }
 
+// The rows of one expert; the zeros after them change no sum.
+at::Tensor padded(const at::Tensor& x_MD, int64_t begin, int64_t length) {
+  return with_rows_padded(x_MD.narrow(0, begin, length), padded_rows(length, x_MD.scalar_type()));
+}
+
 struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
   static at::Tensor forward(AutogradContext* context,
                             const at::Tensor& x_MD,
@@ -57,10 +63,10 @@ struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
     for (size_t e = 0; e + 1 < borders.size(); ++e) {
       const int64_t expert = static_cast<int64_t>(e), length = borders[e + 1] - borders[e];
       if (length == 0) continue;
-      const at::Tensor x = x_MD.narrow(0, borders[e], length);
+      const at::Tensor x = padded(x_MD, borders[e], length);
       const at::Tensor gate = product(x, gate_EFD[expert].t()), up = product(x, up_EFD[expert].t());
-      at::Tensor y = y_MD.narrow(0, borders[e], length);
-      product_into(y, gated(gate, up), down_EDF[expert].t());
+      y_MD.narrow(0, borders[e], length)
+          .copy_(product(gated(gate, up), down_EDF[expert].t()).narrow(0, 0, length));
       saved.insert(saved.end(), {gate, up});
     }
     context->save_for_backward(std::move(saved));
@@ -77,10 +83,11 @@ struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
                       int64_t expert,
                       const at::Tensor& gate,
                       const at::Tensor& up,
-                      const at::Tensor& grad,
+                      const at::Tensor& grad_MD,
                       int64_t begin,
+                      int64_t length,
                       Gradients& out) {
-    const at::Tensor x = saved[0].narrow(0, begin, grad.size(0));
+    const at::Tensor x = padded(saved[0], begin, length), grad = padded(grad_MD, begin, length);
     const auto put = [expert](const at::Tensor& into, const at::Tensor& a, const at::Tensor& b) {
       if (!into.defined()) return;
       at::Tensor slice = into[expert];
@@ -93,7 +100,7 @@ struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
     if (!out.x_MD.defined()) return;
     at::Tensor grad_x = product(grad_gate, saved[1][expert]);
     add_product(grad_x, grad_up, saved[2][expert]);
-    out.x_MD.narrow(0, begin, grad.size(0)).copy_(grad_x);
+    out.x_MD.narrow(0, begin, length).copy_(grad_x.narrow(0, 0, length));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -112,8 +119,7 @@ struct SwigluExperts : torch::autograd::Function<SwigluExperts> {
           if (gradient.defined()) gradient[expert].zero_();
         continue;
       }
-      const at::Tensor grad = grad_MD.narrow(0, borders[e], length);
-      segment(saved, expert, saved[next], saved[next + 1], grad, borders[e], out);
+      segment(saved, expert, saved[next], saved[next + 1], grad_MD, borders[e], length, out);
       next += 2;
     }
     return {out.x_MD, out.gate_EFD, out.up_EFD, out.down_EDF, at::Tensor()};
