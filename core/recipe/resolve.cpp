@@ -192,6 +192,10 @@ Outcome finish(Composed composed,
   out.resolved.files = files;
   out.resolved.changed = std::move(changed);
   out.resolved.dropped.insert(out.resolved.dropped.begin(), dropped.begin(), dropped.end());
+  for (Resolved& stage : out.resolved.stages)  // each tells what it lost
+    for (const Dropped& each : dropped)
+      if (!each.path.starts_with("stage.") || each.path.starts_with("stage." + stage.name + "."))
+        stage.dropped.push_back(each);
   out.diagnostics = diagnostics.sorted();
   for (const Diagnostic& d : out.diagnostics)
     if (d.is_warning()) out.resolved.warnings.push_back(d);
