@@ -5,11 +5,6 @@
 // them (a tied head) follows; a pattern that would split a tie is refused.
 #pragma once
 
-#include <map>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "core/engine/model/language_model.hpp"
 #include "core/recipe/tables.hpp"
 
@@ -19,12 +14,5 @@ namespace mortise::core {
 /// so a pattern must mean something.  Throws: Error on a pattern that matches nothing or for which
 /// earlier ones left nothing, on a split tie, on a split module.
 void apply_precision(LanguageModel& model, const RunTable& run, bool is_whole);
-
-/// Named patterns over names, of which the first that matches decides.  Throws: Error when one
-/// matches none of `names`, or only such that earlier ones take.  `table` is where they stand:
-/// "optimizer.groups".
-void check_patterns(const std::string& table,
-                    const std::vector<std::pair<std::string, std::string>>& patterns,
-                    const std::vector<std::string>& names);
 
 }  // namespace mortise::core

@@ -13,9 +13,9 @@
 #include "mortise/file.hpp"
 #include "mortise/json.hpp"
 #include "mortise/log.hpp"
+#include "mortise/torch/trace.hpp"
 #include "mortise/units.hpp"
 
-#include "core/engine/train/profile.hpp"
 #include "core/engine/verbs.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/run/lock.hpp"

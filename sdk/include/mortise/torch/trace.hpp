@@ -5,13 +5,15 @@
 #include <string>
 #include <string_view>
 
-namespace mortise::core {
+#include "mortise/api.hpp"
+
+namespace mortise {
 
 /// Does the work and writes what LibTorch's profiler saw of it to `path`, in Chrome's trace format
 /// (Perfetto and chrome://tracing open it), under one span called `name`.  The work gives the same
 /// bits as without.  When it throws, nothing is written.   Thread: [train-thread].
-void record_trace(const std::string& path,
-                  std::string_view name,
-                  const std::function<void()>& work);
+MORTISE_API void record_trace(const std::string& path,
+                              std::string_view name,
+                              const std::function<void()>& work);
 
-}  // namespace mortise::core
+}  // namespace mortise

@@ -1,7 +1,7 @@
 // LibTorch's own profiler (torch/csrc/autograd/profiler_kineto.h, Kineto beneath it) around a piece
 // of work.  Operations name themselves: ATen's through the dispatcher, ours in sdk/ops, and the
 // backward pass through the nodes of autograd.  This is the only source that includes its header.
-#include "core/engine/train/profile.hpp"
+#include "mortise/torch/trace.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 #include "mortise/error.hpp"
 
-namespace mortise::core {
+namespace mortise {
 
 namespace {
 
@@ -64,4 +64,4 @@ void record_trace(const std::string& path,
     throw Error(Code::Io, fmt::format("the trace {} could not be written", path));
 }
 
-}  // namespace mortise::core
+}  // namespace mortise
