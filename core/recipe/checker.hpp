@@ -51,6 +51,8 @@ class Checker {
   void requirements(const Node& plugins);
   void recipe_rules(const Node& out);
   static bool rule_holds(const RecipeRule& rule, const Node& out);
+
+  // check_together.cpp: what tables and components must agree on
   void capabilities();
   void packing(const Node& out);
   void in_backward(const Node& out);

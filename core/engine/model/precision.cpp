@@ -1,14 +1,12 @@
 // Which parameter gets which dtype, and what no pattern may do.
 #include "core/engine/model/precision.hpp"
 
-#include <algorithm>
-#include <set>
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "mortise/error.hpp"
 #include "mortise/names.hpp"
+#include "mortise/patterns.hpp"
 
 #include "core/engine/model/open_model.hpp"
 

@@ -9,6 +9,7 @@
 #include "mortise/error.hpp"
 #include "mortise/log.hpp"
 #include "mortise/names.hpp"
+#include "mortise/patterns.hpp"
 
 #include "core/engine/model/adapters.hpp"
 #include "core/engine/model/open_model.hpp"

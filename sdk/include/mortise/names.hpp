@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "mortise/api.hpp"
@@ -35,12 +34,5 @@ MORTISE_API std::string nearest_pattern(const std::string& pattern,
                                              const std::string& pattern,
                                              const std::vector<std::string>& names,
                                              const std::string& fix);
-
-/// Checks named patterns of which the first that matches a name decides.  Throws: Error{Usage} when
-/// one matches none of `names`, or only such that earlier ones take.  `table` is where they stand:
-/// "optimizer.groups".
-MORTISE_API void check_patterns(const std::string& table,
-                                const std::vector<std::pair<std::string, std::string>>& patterns,
-                                const std::vector<std::string>& names);
 
 }  // namespace mortise
