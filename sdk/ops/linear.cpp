@@ -67,19 +67,25 @@ bool has_one_dtype(const at::Tensor& x, const std::vector<at::Tensor>& weights) 
   });
 }
 
+// Inference meets any number of rows, and a cached forward must stay close to a whole one: always
+// one kind of product.  A forward without gradient elsewhere (recompute) takes that of training.
+bool is_plain(at::ScalarType dtype) {
+  return multiplies(dtype) || (keeps_dtype(dtype) && c10::InferenceMode::is_enabled());
+}
+
 }  // namespace
 
 std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<at::Tensor>& weights_OI) {
   MORTISE_PROFILED("linears");
   const bool is_mm = x.dim() >= 2 && has_one_dtype(x, weights_OI);
-  if (!is_mm || (!wants_gradient(x, weights_OI) && multiplies(x.scalar_type())))
+  if (!is_mm || (!wants_gradient(x, weights_OI) && is_plain(x.scalar_type())))
     return eager::linears(x, weights_OI);
   return Linears::apply(x, at::TensorList(weights_OI));
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
   if (!bias_O.defined()) return linears(x, {weight_OI})[0];
-  if (multiplies(x.scalar_type())) return at::linear(x, weight_OI, bias_O);
+  if (is_plain(x.scalar_type())) return at::linear(x, weight_OI, bias_O);
   return linears(x, {weight_OI})[0] + bias_O;
 }
 

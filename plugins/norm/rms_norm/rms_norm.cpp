@@ -1,6 +1,5 @@
-// y = w · x / sqrt(mean(x²) + eps), statistics in fp32; the cast to x's dtype comes before the
-// weight, as in Hugging Face's LLaMA.  Source: Zhang & Sennrich, "Root Mean Square Layer
-// Normalization", arXiv:1910.07467, eq. 4.
+// y = w · x / sqrt(mean(x²) + eps), statistics in fp32.  Source: Zhang & Sennrich, "Root Mean
+// Square Layer Normalization", arXiv:1910.07467, eq. 4.
 #include "rms_norm.hpp"
 
 #include "mortise/plugin.hpp"
