@@ -19,7 +19,10 @@ at::Tensor RmsNorm::forward(const at::Tensor& x) {
 
 std::pair<at::Tensor, at::Tensor> RmsNorm::add_forward(const at::Tensor& x,
                                                        const at::Tensor& part) {
-  return ops::add_rms_norm(x, part, weight_D_, config_.eps);
+  if (weight_D_.scalar_type() == x.scalar_type())
+    return ops::add_rms_norm(x, part, weight_D_, config_.eps);
+  const at::Tensor sum = x + part;
+  return {sum, forward(sum)};
 }
 
 void RmsNorm::Config::describe(Schema<Config>& schema) {
