@@ -21,7 +21,7 @@ std::pair<at::Tensor, at::Tensor> RmsNorm::add_forward(const at::Tensor& x,
                                                        const at::Tensor& part) {
   if (weight_D_.scalar_type() == x.scalar_type())
     return ops::add_rms_norm(x, part, weight_D_, config_.eps);
-  const at::Tensor sum = x + part;
+  const at::Tensor sum = x.add(part);
   return {sum, forward(sum)};
 }
 
