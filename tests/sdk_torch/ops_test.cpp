@@ -27,7 +27,10 @@ struct Result {
 
 // Runs f on leaf copies and differentiates a fixed random projection of its result, of numbers that
 // `exact` holds.
-Result run(const Function& f, const Tensors& inputs, at::ScalarType dtype, at::ScalarType exact) {
+Result run(const Function& f,
+           const Tensors& inputs,
+           at::ScalarType dtype,
+           at::ScalarType exact = at::kDouble) {
   Tensors leaves;
   for (const at::Tensor& input : inputs)
     leaves.push_back(input.to(dtype).detach().clone().set_requires_grad(true));
@@ -44,8 +47,7 @@ void check_twins(const Function& fused,
                  const Tensors& inputs,
                  double rtol = 2e-5,
                  double atol = 2e-5) {
-  const Result got = run(fused, inputs, at::kFloat, at::kDouble),
-               expected = run(eager, inputs, at::kDouble, at::kDouble);
+  const Result got = run(fused, inputs, at::kFloat), expected = run(eager, inputs, at::kDouble);
   MORTISE_CHECK_CLOSE(got.value, expected.value, rtol, atol);
   for (size_t i = 0; i < got.grads.size(); ++i) {
     CAPTURE(i);
