@@ -115,6 +115,7 @@ class Replaced {
 
 /// Logits of the model with the weights that were read: one part after another holds them.
 at::Tensor reread_logits(LanguageModel& model, const WeightSource& read, const at::Tensor& ids_BT) {
+  const c10::InferenceMode inference;  // as logits_of: products may differ by it
   std::unique_ptr<Replaced> part;
   const auto before = [&](const std::string& path) {
     part.reset();
