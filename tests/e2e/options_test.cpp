@@ -214,7 +214,7 @@ TEST_SUITE("e2e.options") {
       CHECK(events.count(fmt::format("step {}", 7 - step)) == 0);
       // One micro-batch, two layers: what one step computes, once.
       CHECK(count_of(events, "mortise::rms_norm") == 3);
-    CHECK(count_of(events, "mortise::add_rms_norm") == 2);
+      CHECK(count_of(events, "mortise::add_rms_norm") == 2);
       CHECK(count_of(events, "mortise::swiglu") == 2);
       CHECK(count_of(events, "mortise::document_attention") == 2);
       CHECK(count_of(events, "mortise::chunked_cross_entropy") == 1);
