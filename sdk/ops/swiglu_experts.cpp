@@ -10,41 +10,12 @@
 #include "mortise/torch/ops.hpp"
 
 #include "autograd.hpp"
+#include "gated.hpp"
 #include "products.hpp"
 
 namespace mortise::ops {
 
 namespace {
-
-constexpr int64_t kBlock = 1 << 14;  // elements
-
-at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
-  at::Tensor y = at::empty_like(gate);
-  with_rows(gate.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
-    const T *g = elements<T>(gate), *u = elements<T>(up);
-    T* out = elements_to_write<T>(y);
-    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernel.swiglu(g + begin, u + begin, out + begin, end - begin);
-    });
-  });
-  return y;
-}
-
-// Gradients of gate and up.
-std::pair<at::Tensor, at::Tensor> gated_backward(const at::Tensor& grad,
-                                                 const at::Tensor& gate,
-                                                 const at::Tensor& up) {
-  at::Tensor grad_gate = at::empty_like(gate), grad_up = at::empty_like(up);
-  with_rows(gate.scalar_type(), [&]<class T>(const RowKernels<T>& kernel) {
-    const T *d = elements<T>(grad), *g = elements<T>(gate), *u = elements<T>(up);
-    T *out_gate = elements_to_write<T>(grad_gate), *out_up = elements_to_write<T>(grad_up);
-    for_blocks(gate.numel(), kBlock, [&](int64_t, int64_t begin, int64_t end) {
-      kernel.swiglu_backward(
-          d + begin, g + begin, u + begin, out_gate + begin, out_up + begin, end - begin);
-    });
-  });
-  return {grad_gate, grad_up};
-}
 
 // The rows of one expert; the zeros after them change no sum.
 at::Tensor padded(const at::Tensor& x_MD, int64_t begin, int64_t length) {
