@@ -20,23 +20,27 @@ class Choice {
   explicit Choice(const RunTable& run) : run_(run) {}
 
   at::ScalarType of(const std::string& parameter) const {
-    for (const auto& [name, keys] : run_.precision)
-      if (matches(keys.match, parameter)) return scalar_type_of(keys.dtype);
-    return scalar_type_of(run_.dtype);
+    const auto* entry = entry_of(parameter);
+    return scalar_type_of(entry == nullptr ? run_.dtype : entry->second.dtype);
   }
 
   /// "lm_head.weight in fp32 (run.precision.head)"
   std::string text(const std::string& parameter) const {
-    std::string from = "run.dtype";
-    for (const auto& [name, keys] : run_.precision)
-      if (matches(keys.match, parameter)) {
-        from = "run.precision." + name;
-        break;
-      }
-    return fmt::format("{} in {} ({})", parameter, dtype_text(of(parameter)), from);
+    const auto* entry = entry_of(parameter);
+    return fmt::format("{} in {} ({})",
+                       parameter,
+                       entry == nullptr ? run_.dtype : entry->second.dtype,
+                       entry == nullptr ? "run.dtype" : "run.precision." + entry->first);
   }
 
  private:
+  /// The first by name that matches; null: none, so run.dtype decides.
+  const std::pair<const std::string, PrecisionKeys>* entry_of(const std::string& parameter) const {
+    for (const auto& entry : run_.precision)
+      if (matches(entry.second.match, parameter)) return &entry;
+    return nullptr;
+  }
+
   const RunTable& run_;
 };
 
